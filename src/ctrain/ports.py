@@ -1,0 +1,215 @@
+"""What ctrain needs from the world. Each promise is a test in `tests/contract`, run on every backend.
+
+Every method may raise the errors of `ctrain.errors`, and nothing else on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from ctrain.data import DataVersion, SampleSpec
+from ctrain.events import Event
+from ctrain.serving import Answer, DeploymentSpec, Endpoint, Request, Traffic
+from ctrain.training import Preview, TrainingRun, TrainingSpec
+from ctrain.version import Lineage, ModelVersion
+
+
+class Clock(Protocol):
+    """Nothing sleeps or reads the time except through it."""
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; for measuring waits."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class TrainerReader(Protocol):
+    """What planning may ask a trainer: nothing here changes anything."""
+
+    def preview(self, spec: TrainingSpec) -> Preview:
+        """Check that the spec can be run, and say what running it would do.
+
+        Raises PipelineError, with file and line, for what this backend cannot run.
+        """
+        ...
+
+    def look(self, job: str) -> TrainingRun | None:
+        """The job as it is now, or None where there is none of that name.
+
+        A job whose process died without a word is `Failed`; one whose outputs are gone is `Unknown`.
+        """
+        ...
+
+
+class Trainer(TrainerReader, Protocol):
+    """Submitting the same name twice gives one job. Only `Completed` is success. Cancelling is honoured."""
+
+    def submit(self, spec: TrainingSpec) -> TrainingRun:
+        """Start the job and return at once; where a job of that name exists, adopt it as it is."""
+        ...
+
+    def cancel(self, job: str) -> None:
+        """Ask the job to stop. An ended or unknown job is left as it is."""
+        ...
+
+    def fetch(self, job: str, output: str) -> Path:
+        """A local file or folder with that pipeline output's content.
+
+        Raises TrainingFailed where the job has no such output.
+        """
+        ...
+
+    def logs(self, job: str, step: str | None = None) -> str:
+        """The log so far, of one step or of all; best effort, empty where there is none."""
+        ...
+
+
+class RegistryReader(Protocol):
+    """What planning may ask a registry."""
+
+    def champion(self, model: str) -> ModelVersion | None: ...
+
+    def versions(self, model: str) -> Sequence[ModelVersion]:
+        """All versions, oldest first."""
+        ...
+
+
+class Registry(RegistryReader, Protocol):
+    """A version is immutable, has a content digest and a lineage. The champion is one pointer, changed last."""
+
+    def register(self, model: str, files: Path, digest: str, lineage: Lineage) -> ModelVersion:
+        """Give these files a version. The same digest again returns the version that has it."""
+        ...
+
+    def crown(self, version: ModelVersion) -> None:
+        """Point the champion at this version."""
+        ...
+
+
+class Serving(Protocol):
+    """What is observed is the truth.
+
+    Placing a deployment twice is placing it once; a traffic change never drops what it does not mention;
+    removing what carries traffic is refused; scoring can name a deployment and proves who answered.
+    """
+
+    def look(self, endpoint: str) -> Endpoint | None:
+        """The endpoint as it is now, or None where there is none of that name."""
+        ...
+
+    def create(self, endpoint: str) -> Endpoint:
+        """Make sure that the endpoint exists and runs; an existing one keeps its deployments and traffic."""
+        ...
+
+    def place(self, endpoint: str, spec: DeploymentSpec) -> None:
+        """Start bringing the deployment up, at 0% traffic, and return; `look` tells how it goes."""
+        ...
+
+    def route(self, endpoint: str, traffic: Traffic) -> None:
+        """Set the live split for the deployments named; those not named keep their share.
+
+        Raises Conflict where the result would not sum to 100, or names a deployment that is absent or
+        not healthy.
+        """
+        ...
+
+    def remove(self, endpoint: str, deployment: str) -> None:
+        """Take a deployment away; an absent one is fine. Raises Conflict where it carries traffic."""
+        ...
+
+    def score(self, endpoint: str, request: Request) -> Answer:
+        """Ask, as a user would. An answer of any status is an answer.
+
+        Raises PlatformUnavailable where no answer came.
+        """
+        ...
+
+    def logs(self, endpoint: str, deployment: str) -> str:
+        """The end of the deployment's log; best effort."""
+        ...
+
+
+class DataStore(Protocol):
+    """A data set is pinned by content; a sample is deterministic by row key, made once and reused."""
+
+    def pin(self, reference: str) -> DataVersion:
+        """Resolve a reference (a path, or `azureml:name@latest`) to what it is now. Writes nothing."""
+        ...
+
+    def sample(self, data: DataVersion, spec: SampleSpec) -> DataVersion:
+        """The sample of a pinned data set, made now or reused.
+
+        Raises DataError where the key or stratum column is missing, or no row falls in.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A finite hold on a name. `token` grows with each holder, so that an older one can be told (fencing)."""
+
+    name: str
+    holder: str
+    token: int
+    acquired: datetime
+    expires: datetime
+
+
+class LedgerReader(Protocol):
+    """What planning may ask a ledger."""
+
+    def releases(self) -> Sequence[str]:
+        """Ids of all releases, oldest first."""
+        ...
+
+    def events(self, release: str) -> Sequence[Event]:
+        """That release's events, in the order in which they were appended."""
+        ...
+
+    def evidence(self, release: str, name: str) -> bytes | None: ...
+
+
+class Ledger(LedgerReader, Protocol):
+    """Events are appended before and after each act; the lock is a finite lease, never needed from a dead runner."""
+
+    def append(self, event: Event, lease: Lease | None = None) -> None:
+        """Raises Conflict where `lease` is given and no longer held: then nothing is written."""
+        ...
+
+    def keep(self, release: str, name: str, content: bytes) -> None:
+        """Keep a file of evidence; the same name again replaces it."""
+        ...
+
+    def acquire(self, name: str, holder: str, seconds: float) -> Lease:
+        """Take the lock for so long. Raises Conflict, naming the holder and since when, where it is held."""
+        ...
+
+    def renew(self, lease: Lease, seconds: float) -> Lease:
+        """Raises Conflict where the lease was lost."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give the lock back; a lost lease is left alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The world, as a flow gets it."""
+
+    name: str
+    trainer: Trainer
+    registry: Registry
+    serving: Serving
+    data: DataStore
+    ledger: Ledger
+    clock: Clock

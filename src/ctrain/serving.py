@@ -1,0 +1,115 @@
+"""An endpoint and its deployments: what we want placed, what is observed, what was asked and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Traffic = Mapping[str, int]
+"""Percent of live requests by deployment name. Sums to 100, or to 0 before a stage has served."""
+
+
+class DeploymentState(StrEnum):
+    """The provisioning states of Azure ML deployments that we act upon."""
+
+    CREATING = "Creating"
+    UPDATING = "Updating"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """When a deployment counts as alive or ready; seconds. Defaults are those of Azure ML's schema.
+
+    Source: ProbeSettings in Microsoft's "managed online deployment YAML schema" page.
+    """
+
+    initial_delay: float = 10.0
+    period: float = 10.0
+    timeout: float = 2.0
+    failure_threshold: int = 30
+    success_threshold: int = 1
+
+
+@dataclass(frozen=True)
+class ScoringCode:
+    """A user's own scoring script (`init()`/`run()`), for models that are not served as MLflow models."""
+
+    code: str
+    script: str
+    environment: str | None = None
+
+
+@dataclass(frozen=True)
+class DeploymentSpec:
+    """What a deployment should be. Its name is derived from all of this, so that placing twice is placing once."""
+
+    name: str
+    model: str
+    model_version: int
+    model_digest: str
+    model_uri: str
+    scoring: ScoringCode | None = None
+    instance_type: str = "Standard_DS3_v2"
+    instance_count: int = 1
+    request_timeout_ms: int = 5000
+    max_concurrent_requests: int = 1
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    liveness: Probe = field(default_factory=Probe)
+    readiness: Probe = field(default_factory=Probe)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment as observed. `ready` is what its readiness probe says now."""
+
+    name: str
+    state: DeploymentState
+    ready: bool
+    model: str
+    model_version: int
+    model_digest: str
+    restarts: int = 0
+    error: str | None = None
+    log: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def healthy(self) -> bool:
+        return self.state is DeploymentState.SUCCEEDED and self.ready
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint as observed. `scoring_url` ends in `/score`. `running` is false when its process is down."""
+
+    name: str
+    scoring_url: str
+    running: bool
+    traffic: Traffic = field(default_factory=dict)
+    mirror: Traffic = field(default_factory=dict)
+    deployments: Mapping[str, Deployment] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One scoring request. `deployment` addresses one by name, past the traffic split."""
+
+    body: bytes
+    deployment: str | None = None
+    content_type: str = "application/json"
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. `deployment` is who answered, by the response header; `seconds` is the whole round trip."""
+
+    status: int
+    body: bytes
+    seconds: float
+    deployment: str | None = None

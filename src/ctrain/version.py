@@ -1,0 +1,39 @@
+"""A registered model and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ctrain.training import Scalar
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Why this model exists: enough to train it again, and to say who judged it."""
+
+    commit: str
+    branch: str
+    dirty: bool
+    data: str
+    data_digest: str
+    parameters: Mapping[str, Scalar]
+    job: str
+    run_id: str
+    release: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """Immutable once registered. `digest` is that of the model's files (see `tree_digest`); versions sort as numbers."""
+
+    name: str
+    version: int
+    digest: str
+    uri: str
+    lineage: Lineage
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"

@@ -151,7 +151,8 @@ class Pipeline:
     """A pipeline job or component. `steps` come in an order in which they can run.
 
     `code` digests everything the pipeline is made of: its YAML, its components' YAML, the files of its code folders
-    that are not ignored, its environment files. `force_rerun` is the job's own wish that no step is reused.
+    that are not ignored, its environment files. `force_rerun` is the job's own wish that no step is reused;
+    `continue_on_step_failure` that steps which don't depend on a failed one still run (true unless the job says no).
     """
 
     file: Path
@@ -162,3 +163,4 @@ class Pipeline:
     experiment: str | None = None
     display_name: str | None = None
     force_rerun: bool = False
+    continue_on_step_failure: bool = True

@@ -107,9 +107,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `deployment` is who answered, by the response header; `seconds` is the whole round trip."""
+    """What came back. `deployment` is who answered, by the response header; `seconds` is the whole round trip.
+
+    Azure answers 424 for whatever the model's server said but 200; `model_status` is what it said then.
+    """
 
     status: int
     body: bytes
     seconds: float
     deployment: str | None = None
+    model_status: int | None = None

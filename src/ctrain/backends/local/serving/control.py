@@ -1,0 +1,72 @@
+"""The control plane's server: a loopback port of its own, with a key that only this process' contact file tells."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from ctrain.backends.local.serving.wish import Placement, placement_from_json
+from ctrain.errors import CtrainError, UsageError
+from ctrain.serving import Traffic
+
+
+class Controlled(Protocol):
+    """What may be asked of an endpoint process; acts are done one after the other."""
+
+    def state(self) -> dict[str, Any]: ...
+    async def place(self, placement: Placement) -> None: ...
+    async def route(self, traffic: Traffic) -> None: ...
+    async def mirror(self, mirror: Traffic) -> None: ...
+    async def remove(self, name: str) -> None: ...
+    def shut_down(self) -> None: ...
+
+
+def control_server(key: str, endpoint: Controlled) -> web.Server:
+    """Each act is `POST /NAME` with a JSON body; the answer is the state after it, or `{"error": ...}`."""
+
+    async def place(body: Any) -> None:
+        await endpoint.place(placement_from_json(body))
+
+    async def remove(body: Any) -> None:
+        await endpoint.remove(str(body))
+
+    async def shut_down(_body: Any) -> None:
+        endpoint.shut_down()
+
+    async def state(_body: Any) -> None:
+        return None
+
+    acts: dict[str, Callable[[Any], Awaitable[None]]] = {
+        "/state": state,
+        "/place": place,
+        "/route": endpoint.route,
+        "/mirror": endpoint.mirror,
+        "/remove": remove,
+        "/shut_down": shut_down,
+    }
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {key}".encode()):
+            return web.Response(status=401)
+        act = acts.get(request.path)
+        if act is None or request.method != "POST":
+            return web.Response(status=404)
+        try:
+            await act(json.loads(await request.read() or b"null"))
+            return web.json_response(endpoint.state())
+        except CtrainError as refusal:
+            return _refusal(refusal)
+        except (ValueError, KeyError, TypeError) as problem:
+            why = f"{type(problem).__name__}: {problem}"
+            return _refusal(UsageError("the endpoint cannot read this request", why=why, hint="use one ctrain version"))
+
+    return web.Server(handle, access_log=None)
+
+
+def _refusal(refusal: CtrainError) -> web.Response:
+    error = {"kind": type(refusal).__name__, "what": refusal.what, "why": refusal.why, "hint": refusal.hint}
+    return web.json_response({"error": error}, status=409)

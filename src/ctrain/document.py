@@ -166,7 +166,7 @@ class _Walk:
 
     def scalar(self, node: yaml.ScalarNode, at: Location) -> Plain:
         try:
-            value = self.loader.construct_object(node)  # type: ignore[no-untyped-call]
+            value = self.loader.construct_object(node)
         except Exception:
             raise self.unplain(node.tag, at) from None
         if value is None or isinstance(value, bool | int | float | str):

@@ -18,6 +18,7 @@ A rejected model is a verdict, not an error: see `ctrain.verdict`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -78,8 +79,46 @@ class UsageError(CtrainError):
     exit_code = ExitCode.USAGE
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a file, in the same three sentences as an error."""
+
+    what: str
+    why: str
+    hint: str
+    at: Location | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.at}: " if self.at else ""
+        return f"{where}{self.what}: {self.why} ({self.hint})"
+
+
 class ProjectError(UsageError):
-    """`ctrain.yaml` cannot be used as it is."""
+    """`ctrain.yaml` cannot be used as it is. `problems` are all that were found, at least one, in the file's order."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str,
+        hint: str,
+        at: Location | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        super().__init__(what, why=why, hint=hint, at=at)
+        self.problems = tuple(problems) or (Problem(what, why, hint, at),)
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> ProjectError:
+        """One error for all of these problems, of which there must be at least one."""
+        first = problems[0]
+        if len(problems) == 1:
+            return cls(first.what, why=first.why, hint=first.hint, at=first.at)
+        what, why = f"{len(problems)} things are wrong with the project", "each of them is listed"
+        return cls(what, why=why, hint="correct them, and try again", problems=problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
 
 
 class PipelineError(UsageError):

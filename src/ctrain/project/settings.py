@@ -1,0 +1,126 @@
+"""What `ctrain.yaml` may say: these dataclasses are the file's shape, key by key.
+
+Settings that belong to a noun (`gate`, `smoke`, `rollout`, `data`) are defined there and only nested here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from ctrain.data import SampleSpec
+from ctrain.gate import EvaluationSettings, GateSettings
+from ctrain.rollout import DeploymentSettings
+from ctrain.smoke import SmokeSettings
+from ctrain.training import Scalar
+
+BackendName = Literal["local", "azureml"]
+
+
+class Trigger(StrEnum):
+    """Why we run."""
+
+    PULL_REQUEST = "pull_request"
+    MAIN = "main"
+    SCHEDULE = "schedule"
+    DRIFT = "drift"
+    MANUAL = "manual"
+
+
+class DataUse(StrEnum):
+    """What a trigger trains on."""
+
+    SAMPLE = "sample"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """The data set, where it is on each backend, and what a sample of it is.
+
+    `input` names the pipeline input that takes it. `local` is a path relative to `ctrain.yaml`.
+    """
+
+    input: str
+    local: str
+    azureml: str | None = None
+    sample: SampleSpec | None = None
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """`output` names the pipeline's model output.
+
+    `champion_input` names the pipeline input that takes the champion's model, where the pipeline has it.
+    """
+
+    name: str
+    output: str
+    champion_input: str = "champion"
+
+
+@dataclass(frozen=True)
+class TriggerSettings:
+    """What a trigger does. See `ctrain.project.project` for what it means to leave a key out."""
+
+    data: DataUse | None = None
+    deploy: tuple[str, ...] | None = None
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """An endpoint, and what it takes to get there. What `deployment` leaves out comes from the top level's."""
+
+    endpoint: str
+    approval: Literal["none", "required"] = "none"
+    smoke: SmokeSettings = field(default_factory=SmokeSettings)
+    deployment: DeploymentSettings = field(default_factory=DeploymentSettings)
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """The embedded platform: the environments its steps run in, the cores it uses (None: all), its folder."""
+
+    environments: Literal["current", "build"] = "current"
+    cores: int | None = None
+    home: str | None = None
+
+
+@dataclass(frozen=True)
+class AzureMLSettings:
+    """Which workspace."""
+
+    subscription_id: str
+    resource_group: str
+    workspace: str
+
+
+@dataclass(frozen=True)
+class BackendsSettings:
+    """One section a backend, so that one file serves them all."""
+
+    local: LocalSettings = field(default_factory=LocalSettings)
+    azureml: AzureMLSettings | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectFile:
+    """The whole file, as written."""
+
+    project: str
+    pipeline: str
+    data: DataSettings
+    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    model: ModelSettings
+    evaluation: EvaluationSettings
+    gate: GateSettings
+    triggers: Mapping[Trigger, TriggerSettings] = field(default_factory=dict)
+    stages: Mapping[str, StageSettings] = field(default_factory=dict)
+    deployment: DeploymentSettings = field(default_factory=DeploymentSettings)
+    backend: BackendName = "local"
+    backends: BackendsSettings = field(default_factory=BackendsSettings)
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  read by pydantic, and taken on by what is nested here

@@ -138,12 +138,20 @@ class Serving(Protocol):
         ...
 
 
-class DataStore(Protocol):
-    """A data set is pinned by content; a sample is deterministic by row key, made once and reused."""
+class DataReader(Protocol):
+    """What planning may ask a data store."""
 
     def pin(self, reference: str) -> DataVersion:
-        """Resolve a reference (a path, or `azureml:name@latest`) to what it is now. Writes nothing."""
+        """Resolve a reference (a path, or `azureml:name@latest`) to what it is now."""
         ...
+
+    def sampled(self, data: DataVersion, spec: SampleSpec) -> DataVersion | None:
+        """The sample of a pinned data set, where it has been made."""
+        ...
+
+
+class DataStore(DataReader, Protocol):
+    """A data set is pinned by content; a sample is deterministic by row key, made once and reused."""
 
     def sample(self, data: DataVersion, spec: SampleSpec) -> DataVersion:
         """The sample of a pinned data set, made now or reused.

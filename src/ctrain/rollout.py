@@ -6,13 +6,16 @@ does it and looks again, so that a run that was killed, run again or raced goes 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from ctrain.serving import Deployment, DeploymentSpec, DeploymentState, Endpoint, ScoringCode, Traffic
 from ctrain.smoke import SmokeSettings
 from ctrain.verdict import Outcome
+from ctrain.version import ModelVersion
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,29 @@ class DeploymentSettings:
     scoring: ScoringCode | None = None
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  read by pydantic, shared on purpose
+
+
+def deployment_of(version: ModelVersion, settings: DeploymentSettings) -> DeploymentSpec:
+    """What a stage should run for this version. The name says the version, and changes with the settings.
+
+    Names keep to Azure ML's rule for deployments: at most 32 characters, lower-case letters, digits and dashes.
+    """
+    told = json.dumps([version.name, version.digest, asdict(settings)], sort_keys=True)
+    mark = hashlib.sha256(told.encode()).hexdigest()[:8]
+    return DeploymentSpec(
+        name=f"v{version.version}-{mark}",
+        model=version.name,
+        model_version=version.version,
+        model_digest=version.digest,
+        model_uri=version.uri,
+        scoring=settings.scoring,
+        instance_type=settings.instance_type,
+        instance_count=settings.instance_count,
+        request_timeout_ms=settings.request_timeout_ms,
+        max_concurrent_requests=settings.max_concurrent_requests,
+        environment_variables=settings.environment_variables,
+        tags={"commit": version.lineage.commit, "release": version.lineage.release},
+    )
 
 
 @dataclass(frozen=True)
@@ -193,7 +219,7 @@ def _tidy(endpoint: Endpoint, name: str, before: Traffic) -> Action:
 def _restore(endpoint: Endpoint, name: str, before: Traffic, why: str) -> Action:
     if live(endpoint.traffic) != before:
         if all(_healthy(endpoint.deployments.get(other)) for other in before):
-            return Shift({other: 0 for other in endpoint.traffic} | dict(before))
+            return Shift(dict.fromkeys(endpoint.traffic, 0) | dict(before))
         return Stuck(why)
     if name in endpoint.deployments and name not in before:
         return Remove(name, "it was given up")

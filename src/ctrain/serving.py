@@ -85,7 +85,10 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint as observed. `scoring_url` ends in `/score`. `running` is false when its process is down."""
+    """An endpoint as observed. `scoring_url` ends in `/score`. `running` is false when its process is down.
+
+    `key_command` is a shell command that prints the key: how a person gets it without us ever printing it.
+    """
 
     name: str
     scoring_url: str
@@ -93,6 +96,7 @@ class Endpoint:
     traffic: Traffic = field(default_factory=dict)
     mirror: Traffic = field(default_factory=dict)
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    key_command: str = ""
 
 
 @dataclass(frozen=True)

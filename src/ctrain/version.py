@@ -9,6 +9,25 @@ from ctrain.training import Scalar
 
 
 @dataclass(frozen=True)
+class Source:
+    """The commit we run for. Without a git repository `commit` and `branch` are empty.
+
+    `dirty` says that the working tree differs from the commit; `run_url` is the CI run that called us, if any.
+    """
+
+    commit: str = ""
+    branch: str = ""
+    dirty: bool = False
+    pull_request: str = ""
+    author: str = ""
+    run_url: str = ""
+
+    @property
+    def short(self) -> str:
+        return self.commit[:7] or "nocommit"
+
+
+@dataclass(frozen=True)
 class Lineage:
     """Why this model exists: enough to train it again, and to say who judged it."""
 
@@ -26,7 +45,7 @@ class Lineage:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """Immutable once registered. `digest` is that of the model's files (see `tree_digest`); versions sort as numbers."""
+    """Immutable once registered. `digest` is the `tree_digest` of the model's files; versions sort as numbers."""
 
     name: str
     version: int

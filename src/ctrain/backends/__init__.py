@@ -1,0 +1,30 @@
+"""The worlds that ctrain runs in, opened late: nothing of a backend is imported until it is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ctrain.errors import UsageError
+from ctrain.ports import Backend
+from ctrain.project import Project
+
+
+def _local(project: Project) -> Backend:
+    from ctrain.backends.local import connect_local
+
+    return connect_local(project)
+
+
+BACKENDS: Final[dict[str, Callable[[Project], Backend]]] = {"local": _local}
+
+
+def connect(project: Project, name: str) -> Backend:
+    """Open the backend of that name. Raises UsageError, naming those there are, for any other."""
+    if name not in BACKENDS:
+        raise UsageError(
+            f"there is no backend {name!r}",
+            why=f"ctrain has: {', '.join(BACKENDS)}",
+            hint="choose one with --backend, CTRAIN_BACKEND, or `backend:` in ctrain.yaml",
+        )
+    return BACKENDS[name](project)

@@ -1,0 +1,112 @@
+"""The verbs that change something: parse, call the flow, render, and say how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ctrain import flow
+from ctrain.cli.session import Session, session
+from ctrain.cli.summary import show_end, show_verdict
+from ctrain.cli.terminal import say
+from ctrain.errors import Conflict, ExitCode
+from ctrain.flow.cancel import cancel_training
+from ctrain.flow.deliver import close, deliver
+from ctrain.flow.judge import judge
+from ctrain.flow.open_release import open_release
+from ctrain.flow.prepare import prepare
+from ctrain.flow.register import register
+from ctrain.flow.roll_back import roll_back, serving_release
+from ctrain.flow.smoke_test import smoke_test
+from ctrain.release import Release
+from ctrain.rollout import live
+from ctrain.verdict import Outcome
+
+
+def run(trigger: str | None, *, fresh: bool, file: Path | None, backend: str | None) -> int:
+    with session(file, backend) as s:
+        plan = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
+        release = deliver(plan, s.journal)
+        return show_end(release, s)
+
+
+def train(trigger: str | None, *, fresh: bool, file: Path | None, backend: str | None) -> int:
+    with session(file, backend) as s:
+        plan = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
+        release = flow.train.train(open_release(plan, s.journal), s.journal)
+        say(f"release {release.id}: trained by the job {release.training.job if release.training else '?'}")
+        return _code(release)
+
+
+def gate(name: str | None, *, file: Path | None, backend: str | None) -> int:
+    with session(file, backend) as s:
+        release = _locked(s, name)
+        release = judge(release, s.journal)
+        show_verdict(release)
+        return _code(release)
+
+
+def deploy(name: str | None, *, to: str, file: Path | None, backend: str | None) -> int:
+    with session(file, backend) as s:
+        stage = s.stage(to)
+        release = _locked(s, name)
+        step = flow.deploy.step_to(release, stage.name)
+        release = flow.deploy.deploy(register(release, s.journal), step, s.journal)
+        if all(release.serves(other.stage.name) for other in release.plan.deploys):
+            release = close(release, s.journal)
+        return show_end(release, s) if release.ended else _served(release, to)
+
+
+def smoke(name: str, *, file: Path | None, backend: str | None) -> int:
+    with session(file, backend) as s:
+        stage = s.stage(name)
+        endpoint = s.at.serving.look(stage.endpoint)
+        release = serving_release(stage, endpoint, s.at.ledger)
+        if endpoint is None or release is None:
+            raise Conflict(
+                f"{name} cannot be smoked", why="no release that the ledger knows serves it", hint="see `ctrain status`"
+            )
+        deployment = next(iter(live(endpoint.traffic)))
+        verdict = smoke_test(release.id, stage, deployment, s.journal, live=True)
+        show_verdict(verdict)
+        return _verdict_code(verdict.outcome)
+
+
+def rollback(name: str, *, reason: str, file: Path | None, backend: str | None) -> int:
+    with session(file, backend) as s:
+        stage = s.stage(name)
+        release = roll_back(stage, reason, s.journal, last=stage == s.project.stages[-1])
+        say(f"{name} serves what it served before {release.id}", bold=True)
+        return ExitCode.DONE
+
+
+def cancel(name: str | None, *, file: Path | None, backend: str | None) -> int:
+    with session(file, backend) as s:
+        run = cancel_training(s.release(name), s.journal)
+        say(f"the job {run.job} is {run.status.lower()}")
+        return ExitCode.DONE
+
+
+def _locked(s: Session, name: str | None) -> Release:
+    """The release, with its lock held, as it is under the lock."""
+    release = s.release(name)
+    s.journal.lock(flow.open_release.lock_name(release.plan))
+    return s.release(release.id)
+
+
+def _code(release: Release) -> int:
+    return release.ending.exit_code if release.ending else ExitCode.DONE
+
+
+def _served(release: Release, stage: str) -> int:
+    say(f"{release.version} serves {stage}", bold=True)
+    return ExitCode.DONE
+
+
+def _verdict_code(outcome: Outcome) -> int:
+    match outcome:
+        case Outcome.PASS:
+            return ExitCode.DONE
+        case Outcome.FAIL:
+            return ExitCode.REJECTED
+        case Outcome.INCONCLUSIVE | Outcome.ERROR:
+            return ExitCode.UNDECIDED

@@ -1,0 +1,191 @@
+"""Every verb of the command line: its words and its help. What it does is imported when it is called."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ctrain.cli.options import BackendName, File, Fresh, Json, ReleaseId, StageName, TriggerName
+
+app = typer.Typer(
+    name="ctrain",
+    help="Take a commit to production, or leave production as it was, and be able to say why.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+local = typer.Typer(help="The embedded platform's processes.", rich_markup_mode=None)
+app.add_typer(local, name="local")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from ctrain import __version__
+
+        typer.echo(f"ctrain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ctrain(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take a commit to production, or leave production as it was, and be able to say why."""
+
+
+@app.command()
+def run(trigger: TriggerName = None, fresh: Fresh = False, file: File = None, backend: BackendName = None) -> int:
+    """Plan, train, gate, register and deploy, as far as the trigger says."""
+    from ctrain.cli import acting
+
+    return acting.run(trigger, fresh=fresh, file=file, backend=backend)
+
+
+@app.command()
+def plan(
+    trigger: TriggerName = None,
+    fresh: Fresh = False,
+    json: Json = False,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
+    """Show what `run` would do here and now, and why. Changes nothing."""
+    from ctrain.cli import reading
+
+    return reading.plan(trigger, fresh=fresh, json=json, file=file, backend=backend)
+
+
+@app.command()
+def train(trigger: TriggerName = None, fresh: Fresh = False, file: File = None, backend: BackendName = None) -> int:
+    """Train, or adopt the job that trained the same; begins a release."""
+    from ctrain.cli import acting
+
+    return acting.train(trigger, fresh=fresh, file=file, backend=backend)
+
+
+@app.command()
+def gate(release: ReleaseId = None, file: File = None, backend: BackendName = None) -> int:
+    """Judge a trained release against its rules and the champion."""
+    from ctrain.cli import acting
+
+    return acting.gate(release, file=file, backend=backend)
+
+
+@app.command()
+def deploy(
+    to: Annotated[str, typer.Option("--to", metavar="STAGE", help="The stage to take it to.")],
+    release: ReleaseId = None,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
+    """Take a release that passed the gate to a stage: place, smoke, shift, or restore."""
+    from ctrain.cli import acting
+
+    return acting.deploy(release, to=to, file=file, backend=backend)
+
+
+@app.command()
+def smoke(stage: StageName, file: File = None, backend: BackendName = None) -> int:
+    """Ask what serves a stage the golden requests of its release. Changes nothing."""
+    from ctrain.cli import acting
+
+    return acting.smoke(stage, file=file, backend=backend)
+
+
+@app.command()
+def rollback(
+    stage: StageName,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "asked for by hand",
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
+    """Give a stage's traffic back to the deployment that served before."""
+    from ctrain.cli import acting
+
+    return acting.rollback(stage, reason=reason, file=file, backend=backend)
+
+
+@app.command()
+def cancel(release: ReleaseId = None, file: File = None, backend: BackendName = None) -> int:
+    """Stop a release's training job."""
+    from ctrain.cli import acting
+
+    return acting.cancel(release, file=file, backend=backend)
+
+
+@app.command()
+def status(json: Json = False, file: File = None, backend: BackendName = None) -> int:
+    """What serves each stage: version, commit, since when, traffic, health."""
+    from ctrain.cli import reading
+
+    return reading.status(json=json, file=file, backend=backend)
+
+
+@app.command()
+def history(
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many, newest first.")] = 20,
+    json: Json = False,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
+    """The releases, newest first."""
+    from ctrain.cli import reading
+
+    return reading.history(count, json=json, file=file, backend=backend)
+
+
+@app.command()
+def show(release: ReleaseId = None, json: Json = False, file: File = None, backend: BackendName = None) -> int:
+    """One release: what was planned, what happened, and why."""
+    from ctrain.cli import reading
+
+    return reading.show(release, json=json, file=file, backend=backend)
+
+
+@app.command()
+def logs(
+    release: ReleaseId = None,
+    step: Annotated[str | None, typer.Option("--step", help="One step of the training.")] = None,
+    stage: Annotated[str | None, typer.Option("--stage", help="What serves this stage, instead.")] = None,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
+    """The log of a release's training, or of what serves a stage."""
+    from ctrain.cli import reading
+
+    return reading.logs(release, step=step, stage=stage, file=file, backend=backend)
+
+
+@app.command()
+def validate(json: Json = False, file: File = None) -> int:
+    """Check ctrain.yaml and the pipeline it names. Nothing is started."""
+    from ctrain.cli import reading
+
+    return reading.validate(json=json, file=file)
+
+
+@local.command("up")
+def local_up(file: File = None) -> int:
+    """Start every endpoint of this project that is down."""
+    from ctrain.cli import platform
+
+    return platform.up(file)
+
+
+@local.command("down")
+def local_down(file: File = None) -> int:
+    """Stop every endpoint of this project; `up` brings them back as they were."""
+    from ctrain.cli import platform
+
+    return platform.down(file)
+
+
+@local.command("status")
+def local_status(json: Json = False, file: File = None) -> int:
+    """Which endpoints run, where, and where their logs are."""
+    from ctrain.cli import platform
+
+    return platform.status(file, json=json)

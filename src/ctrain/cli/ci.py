@@ -1,0 +1,88 @@
+"""Which CI is this, and what it told us: the only file that knows a CI."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ctrain.project import Trigger
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who runs ctrain, and why. `name` is for people; `trigger` is None on a laptop."""
+
+    name: str
+    trigger: Trigger | None = None
+    branch: str = ""
+    pull_request: str = ""
+    run_url: str = ""
+
+
+_GITHUB_EVENTS = {
+    "pull_request": Trigger.PULL_REQUEST,
+    "push": Trigger.MAIN,
+    "schedule": Trigger.SCHEDULE,
+    "workflow_dispatch": Trigger.MANUAL,
+}
+
+_AZURE_REASONS = {
+    "PullRequest": Trigger.PULL_REQUEST,
+    "IndividualCI": Trigger.MAIN,
+    "BatchedCI": Trigger.MAIN,
+    "Schedule": Trigger.SCHEDULE,
+    "Manual": Trigger.MANUAL,
+}
+
+
+def caller(env: Mapping[str, str], user: str) -> Caller:
+    """Read the environment of GitHub Actions or Azure Pipelines; anything else is a person at a machine.
+
+    Sources: "Default environment variables" of GitHub Actions, "Predefined variables" of Azure Pipelines.
+    """
+    if env.get("GITHUB_ACTIONS") == "true":
+        return _github(env)
+    if env.get("TF_BUILD") == "True":
+        return _azure(env)
+    return Caller(user)
+
+
+def _github(env: Mapping[str, str]) -> Caller:
+    ref = env.get("GITHUB_REF", "")
+    pull = re.fullmatch(r"refs/pull/(\d+)/merge", ref)
+    url = f"{env.get('GITHUB_SERVER_URL', '')}/{env.get('GITHUB_REPOSITORY', '')}/actions/runs/"
+    return Caller(
+        name=f"{env.get('GITHUB_ACTOR', 'somebody')} in GitHub Actions run {env.get('GITHUB_RUN_ID', '?')}",
+        trigger=_GITHUB_EVENTS.get(env.get("GITHUB_EVENT_NAME", "")),
+        branch=env.get("GITHUB_HEAD_REF") or env.get("GITHUB_REF_NAME", ""),
+        pull_request=pull.group(1) if pull else "",
+        run_url=url + env.get("GITHUB_RUN_ID", ""),
+    )
+
+
+def _azure(env: Mapping[str, str]) -> Caller:
+    url = f"{env.get('SYSTEM_COLLECTIONURI', '')}{env.get('SYSTEM_TEAMPROJECT', '')}/_build/results?buildId="
+    return Caller(
+        name=f"{env.get('BUILD_REQUESTEDFOR', 'somebody')} in Azure Pipelines build {env.get('BUILD_BUILDID', '?')}",
+        trigger=_AZURE_REASONS.get(env.get("BUILD_REASON", "")),
+        branch=env.get("SYSTEM_PULLREQUEST_SOURCEBRANCH") or env.get("BUILD_SOURCEBRANCHNAME", ""),
+        pull_request=env.get("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", ""),
+        run_url=url + env.get("BUILD_BUILDID", ""),
+    )
+
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_COMMANDS = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
+_LEADING = re.compile(r"^(\s*)::", re.MULTILINE)
+
+
+def neutral(text: str) -> str:
+    """Text that neither a terminal nor a CI takes for a command.
+
+    GitHub's runner reads `::cmd::` after leading blanks and `##[cmd]` anywhere in a line, Azure's agent
+    `##vso[cmd]` anywhere (actions/runner `ActionCommand.cs`, azure-pipelines-agent `Command.cs`).
+    """
+    plain = _CONTROLS.sub("", _ESCAPES.sub("", text))
+    return _LEADING.sub(r"\1: :", _COMMANDS.sub("**", plain))

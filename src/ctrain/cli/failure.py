@@ -1,0 +1,57 @@
+"""How an error looks: what, why and how to fix it; and for a bug, a report to attach."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import typer
+
+from ctrain import __version__
+from ctrain.cli.terminal import say
+from ctrain.errors import CtrainError, ExitCode, Problem, ProjectError
+
+
+def show_error(error: CtrainError) -> int:
+    """Print one of our errors; returns its exit code."""
+    own = Problem(error.what, error.why, error.hint, error.at)
+    for problem in error.problems if isinstance(error, ProjectError) else (own,):
+        where = f"{problem.at}: " if problem.at else ""
+        say(f"error: {where}{problem.what}", color="red", bold=True)
+        say(f"  why: {problem.why}")
+        say(f"  fix: {problem.hint}")
+    return error.exit_code
+
+
+def show_usage(error: typer.TyperException) -> int:
+    """Print what is wrong with the command line; returns the exit code."""
+    say(f"error: {error.format_message()}", color="red", bold=True)
+    say("  fix: see `ctrain --help`, or `ctrain VERB --help`")
+    return ExitCode.USAGE
+
+
+def show_bug(error: Exception, words: list[str]) -> int:
+    """Write a report of an unexpected error, and say where it is."""
+    trace = "".join(traceback.format_exception(error))
+    report = "\n".join(
+        [
+            f"ctrain {__version__}, Python {platform.python_version()}, {platform.platform()}",
+            f"arguments: {words}",
+            "",
+            trace,
+        ]
+    )
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="ctrain-bug-", suffix=".txt", delete=False) as file:
+            file.write(report)
+        where = f"a report is in {Path(file.name)}"
+    except OSError:
+        sys.stderr.write(report)
+        where = "the report is above"
+    say(f"error: this is a bug in ctrain: {type(error).__name__}: {error}", color="red", bold=True)
+    say(f"  why: ctrain did not expect this; {where}")
+    say("  fix: please open an issue and attach the report; what was done so far is in `ctrain history`")
+    return ExitCode.BUG

@@ -1,0 +1,29 @@
+"""The options that verbs share, each spelled once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+File = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", help="The project file; else the nearest ctrain.yaml upwards.", show_default=False),
+]
+BackendName = Annotated[
+    str | None,
+    typer.Option("--backend", "-b", envvar="CTRAIN_BACKEND", help="local or azureml; else the file says."),
+]
+TriggerName = Annotated[
+    str | None,
+    typer.Option(
+        "--trigger", "-t", help="Why we run: pull_request, main, schedule, drift or manual; else the CI says."
+    ),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew, reusing nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+ReleaseId = Annotated[
+    str | None, typer.Argument(metavar="[RELEASE]", help="The release's id; else the newest of this commit.")
+]
+StageName = Annotated[str, typer.Argument(metavar="STAGE", help="A stage of ctrain.yaml.")]

@@ -1,0 +1,168 @@
+"""Live progress: a line for everything that happened, and, on a terminal, what is going on right now."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, assert_never
+
+from ctrain import events
+from ctrain.cli.ci import neutral
+from ctrain.cli.terminal import duration, mark, say
+from ctrain.events import Event
+from ctrain.flow.journal import News, Waiting
+from ctrain.ports import Backend
+from ctrain.training import JobStatus, StepRun, TrainingRun
+from ctrain.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+
+class Progress:
+    """Tell it the news. As a context manager it keeps a live line on a terminal; elsewhere it only prints lines."""
+
+    def __init__(self, at: Backend | None) -> None:
+        self.at = at
+        self.live: Live | None = None
+        self.told: set[tuple[str, str]] = set()
+        self.began: datetime | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._still()
+
+    def __call__(self, news: News) -> None:
+        if self.at is None:
+            return
+        match news:
+            case Event():
+                self._still()
+                self._event(news)
+            case TrainingRun():
+                self._training(news)
+            case Waiting():
+                self._now(f"{news.stage}: {news.deployment} is starting, {duration(news.seconds)}")
+            case _:
+                assert_never(news)
+
+    def _line(self, sign: str, color: str | None, subject: str, text: str) -> None:
+        self._still()
+        say(f"  {sign} {subject:<10} {text}", color=color)
+
+    def _event(self, event: Event) -> None:
+        match event.what:
+            case events.Opened(plan):
+                dirty = " + uncommitted changes" if plan.source.dirty else ""
+                where = f"{plan.source.short} on {plan.source.branch}" if plan.source.branch else plan.source.short
+                say(f"release {event.release}  ({plan.trigger}, {where}{dirty})", bold=True)
+            case events.Submitting(job):
+                self._line("→", None, "train", f"job {job}")
+            case events.Trained(run):
+                self._trained(run)
+            case events.Judged(verdict, rows):
+                self._verdict("gate", f"{verdict.outcome}, over {rows:,} rows", verdict, every=True)
+            case events.Registered(version):
+                self._line("✓", "green", "register", f"{version}, digest {version.digest[:12]}")
+            case events.Smoked(stage, deployment, live, verdict):
+                passed = sum(finding.outcome is Outcome.PASS for finding in verdict.findings)
+                how = "through the endpoint" if live else "by name, at 0% traffic"
+                text = f"smoke {deployment} {how}: {passed} of {len(verdict.findings)} checks passed"
+                self._verdict(stage, text, verdict, every=False)
+            case events.Shifted(stage, traffic):
+                split = ", ".join(f"{name} {percent}%" for name, percent in traffic.items() if percent) or "nothing"
+                self._line("→", None, stage, f"traffic: {split}")
+            case events.Promoted(stage, deployment):
+                self._line("✓", "green", stage, f"{deployment} serves")
+            case _:
+                self._trouble(event)
+
+    def _trouble(self, event: Event) -> None:
+        match event.what:
+            case events.Placing(stage, deployment):
+                self._line("→", None, stage, f"place {deployment} at 0% traffic")
+            case events.Rejected(stage, deployment, why, log):
+                self._line("✗", "red", stage, f"{deployment} was given up: {why}")
+                self._excerpt(log)
+            case events.Removing(stage, deployment, why):
+                self._line("→", None, stage, f"remove {deployment}: {why}")
+            case events.Restored(stage):
+                self._line("↺", "yellow", stage, "serves what it served before")
+            case events.RolledBack(stage, to, why):
+                self._line("↺", "yellow", stage, f"rolled back to {to}: {why}")
+            case events.Crowned(version):
+                self._line("✓", "green", "champion", str(version))
+            case _:
+                pass
+
+    def _verdict(self, subject: str, text: str, verdict: Verdict, *, every: bool) -> None:
+        sign, color = mark(verdict.outcome)
+        self._line(sign, color, subject, text)
+        for finding in verdict.findings:
+            if every or finding.outcome is not Outcome.PASS:
+                sign, color = mark(finding.outcome)
+                aside = "" if finding.blocking else " (advisory)"
+                self._line(f"    {sign}", color, finding.subject, finding.says + aside)
+        for note in verdict.notes if every else ():
+            self._line("    ·", None, "note", note)
+
+    def _training(self, run: TrainingRun) -> None:
+        for step in run.steps:
+            if step.status.ended and (run.job, step.name) not in self.told:
+                self.told.add((run.job, step.name))
+                self._step(step)
+        if not run.status.ended:
+            self._now(_going(run.steps) or f"the job {run.job} is {run.status.lower()}")
+
+    def _step(self, step: StepRun) -> None:
+        if step.reused_from is not None:
+            self._line("    ↻", "cyan", step.name, f"reused from {step.reused_from}")
+        elif step.status is JobStatus.COMPLETED:
+            self._line("    ✓", "green", step.name, f"{duration(step.seconds)}   {step.log or ''}")
+        else:
+            self._line("    ✗", "red", step.name, f"{step.status} after {duration(step.seconds)}   {step.log or ''}")
+            self._excerpt(step.error or "")
+
+    def _trained(self, run: TrainingRun) -> None:
+        took = duration((run.ended - run.submitted).total_seconds()) if run.ended and run.submitted else ""
+        if run.status.succeeded:
+            self._line("✓", "green", "train", f"{took}   {run.log or ''}")
+        else:
+            self._line("✗", "red", "train", f"{run.status}: {run.error or 'no reason was given'}")
+
+    def _excerpt(self, log: str) -> None:
+        for line in log.strip().splitlines()[-20:]:
+            say(f"      │ {line}")
+
+    def _now(self, text: str) -> None:
+        """What is going on; only a terminal shows it, as a line that changes in place."""
+        if not sys.stderr.isatty():
+            return
+        from rich.console import Console
+        from rich.live import Live
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        shown = Spinner("dots", Text(neutral(text)))
+        if self.live is None:
+            self.live = Live(shown, console=Console(stderr=True), refresh_per_second=8, transient=True)
+            self.live.start()
+        else:
+            self.live.update(shown)
+
+    def _still(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+
+def _going(steps: Sequence[StepRun]) -> str:
+    running = [f"{step.name} {duration(step.seconds)}" for step in steps if not step.status.ended and step.seconds]
+    done = sum(step.status.ended for step in steps)
+    return f"{done} of {len(steps)} steps; now {', '.join(running)}" if running else ""

@@ -1,0 +1,94 @@
+"""The verbs that read: they change nothing, and give data on stdout."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from ctrain.cli import documents, pages
+from ctrain.cli.session import session
+from ctrain.cli.terminal import give, give_json, say
+from ctrain.errors import ExitCode, UsageError
+from ctrain.flow.prepare import prepare
+from ctrain.flow.roll_back import newest_first
+from ctrain.flow.status import status as look_at_stages
+from ctrain.rollout import live
+
+
+def plan(trigger: str | None, *, fresh: bool, json: bool, file: Path | None, backend: str | None) -> int:
+    with session(file, backend, show=False) as s:
+        made = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
+    if json:
+        give_json(documents.document("plan", made))
+    else:
+        give(pages.plan(made))
+    return ExitCode.DONE
+
+
+def status(*, json: bool, file: Path | None, backend: str | None) -> int:
+    with session(file, backend, show=False) as s:
+        stages = look_at_stages(s.project.stages, s.at)
+        champion = s.at.registry.champion(s.project.model.name)
+    if json:
+        give_json(documents.document("status", documents.Status(champion, stages)))
+    else:
+        give(pages.status(stages, champion))
+    return ExitCode.DONE
+
+
+def history(count: int, *, json: bool, file: Path | None, backend: str | None) -> int:
+    with session(file, backend, show=False) as s:
+        releases = tuple(islice(newest_first(s.at.ledger), count))
+    if json:
+        give_json(documents.document("history", tuple(documents.brief(release) for release in releases)))
+    else:
+        give(pages.history(releases))
+    return ExitCode.DONE
+
+
+def show(name: str | None, *, json: bool, file: Path | None, backend: str | None) -> int:
+    with session(file, backend, show=False) as s:
+        release = s.release(name)
+        events = tuple(s.at.ledger.events(release.id))
+    if json:
+        give_json(documents.document("release", documents.Record(release, events)))
+    else:
+        give(pages.release(release, events))
+    return ExitCode.DONE
+
+
+def logs(name: str | None, *, step: str | None, stage: str | None, file: Path | None, backend: str | None) -> int:
+    with session(file, backend, show=False) as s:
+        if stage is not None:
+            endpoint = s.at.serving.look(s.stage(stage).endpoint)
+            names = list(live(endpoint.traffic)) or list(endpoint.deployments) if endpoint else []
+            text = "\n".join(s.at.serving.logs(s.stage(stage).endpoint, deployment) for deployment in names)
+        else:
+            release = s.release(name)
+            run = s.at.trainer.look(release.plan.training.job)
+            known = [one.name for one in run.steps] if run else []
+            if step is not None and step not in known:
+                raise UsageError(
+                    f"the training has no step {step!r}", why=f"it has: {', '.join(known)}", hint="name one of them"
+                )
+            text = s.at.trainer.logs(release.plan.training.job, step)
+    if not text.strip():
+        say("there is no log yet")
+    else:
+        give(text.rstrip("\n"))
+    return ExitCode.DONE
+
+
+def validate(*, json: bool, file: Path | None) -> int:
+    from ctrain.flow.prepare import check_pipeline
+    from ctrain.project import find_project, load_project
+
+    found = file or find_project(Path.cwd())
+    project = load_project(found)
+    pipeline = check_pipeline(project)
+    if json:
+        steps = tuple(step.name for step in pipeline.steps)
+        give_json(documents.document("validation", documents.Validation(project.name, str(found), steps)))
+    else:
+        give(f"{found}: ok, {len(project.stages)} stages; {project.pipeline.name}: ok, {len(pipeline.steps)} steps")
+    return ExitCode.DONE

@@ -1,0 +1,112 @@
+"""One call of ctrain: the project, the backend, who calls, and a journal that shows what happens."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctrain.backends import connect
+from ctrain.cli.ci import Caller, caller
+from ctrain.cli.git import read_source
+from ctrain.cli.progress import Progress
+from ctrain.document import nearest
+from ctrain.errors import UsageError
+from ctrain.events import replay
+from ctrain.flow.journal import Journal
+from ctrain.flow.roll_back import newest_first
+from ctrain.ports import Backend
+from ctrain.project import Project, Trigger, find_project, load_project
+from ctrain.release import Release
+from ctrain.rollout import Stage
+from ctrain.version import Source
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a verb works with."""
+
+    project: Project
+    at: Backend
+    caller: Caller
+    source: Source
+    journal: Journal
+
+    def trigger(self, asked: str | None) -> Trigger:
+        """What was asked for, else what the CI says, else `manual`."""
+        if asked is None:
+            return self.caller.trigger or Trigger.MANUAL
+        word = asked.replace("-", "_")
+        if word not in set(Trigger):
+            close = nearest(word, list(Trigger))
+            raise UsageError(
+                f"there is no trigger {asked!r}",
+                why=f"the triggers are {', '.join(Trigger)}",
+                hint=f"did you mean {close}?" if close else "choose one of them",
+            )
+        return Trigger(word)
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name. Raises UsageError, with the nearest name."""
+        for stage in self.project.stages:
+            if stage.name == name:
+                return stage
+        known = [stage.name for stage in self.project.stages]
+        close = nearest(name, known)
+        raise UsageError(
+            f"there is no stage {name!r}",
+            why=f"ctrain.yaml has: {', '.join(known) or 'none'}",
+            hint=f"did you mean {close}?" if close else "choose one of them",
+        )
+
+    def release(self, name: str | None) -> Release:
+        """The release of that id, else the newest of this commit. Raises UsageError where there is none."""
+        if name is not None:
+            release = replay(self.at.ledger.events(name))
+            if release is None:
+                close = nearest(name, self.at.ledger.releases())
+                raise UsageError(
+                    f"there is no release {name!r}",
+                    why="the ledger has no record of it",
+                    hint=f"did you mean {close}?" if close else "see `ctrain history`",
+                )
+            return release
+        for release in newest_first(self.at.ledger):
+            if release.plan.source.commit == self.source.commit:
+                return release
+        raise UsageError(
+            "this commit has no release yet",
+            why=f"the ledger knows none of {self.source.short}",
+            hint="start one with `ctrain run` or `ctrain train`, or name a release of `ctrain history`",
+        )
+
+
+@contextmanager
+def session(file: Path | None, backend: str | None, *, show: bool = True) -> Iterator[Session]:
+    """Open everything a verb needs; give every lock back at the end, whatever happened."""
+    project = load_project(file or find_project(Path.cwd()))
+    at = connect(project, backend or project.backend)
+    who = caller(os.environ, f"{_user()}@{socket.gethostname()}")
+    source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)
+    with Progress(at) if show else _silent() as tell:
+        journal = Journal(at, f"{who.name} (process {os.getpid()})", tell)
+        try:
+            yield Session(project, at, who, source, journal)
+        finally:
+            journal.unlock_all()
+
+
+@contextmanager
+def _silent() -> Iterator[Progress]:
+    yield Progress(None)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"

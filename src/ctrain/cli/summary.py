@@ -1,0 +1,89 @@
+"""How a release ended, for the person who watched: what serves where, why, and a line to try it."""
+
+from __future__ import annotations
+
+import json
+
+from ctrain.cli.session import Session
+from ctrain.cli.terminal import duration, mark, say
+from ctrain.errors import ExitCode
+from ctrain.flow.judge import golden_of
+from ctrain.flow.status import StageStatus, status
+from ctrain.release import Ending, Release
+from ctrain.verdict import Verdict
+
+
+def show_end(release: Release, s: Session) -> int:
+    """Print the closing summary; returns the exit code."""
+    say()
+    if release.ending is None:
+        return _show_waiting(release)
+    color = "green" if release.ending is Ending.DELIVERED else "red"
+    took = f" in {duration((release.closed - release.opened).total_seconds())}" if release.closed else ""
+    say(f"{release.id}: {release.ending}{took}", color=color, bold=True)
+    say(f"  why        {release.why}")
+    stages = status(s.project.stages, s.at)
+    if release.plan.deploys or release.ending is not Ending.DELIVERED:
+        _show_stages(stages)
+    say(f"  record     ctrain show {release.id}")
+    say(f"  logs       ctrain logs {release.id}")
+    if release.ending is Ending.NOT_RESTORED:
+        _show_commands(stages)
+    elif release.ending is Ending.DELIVERED and release.plan.deploys:
+        _show_curl(release, stages[-1], s)
+    return release.ending.exit_code
+
+
+def show_verdict(judged: Release | Verdict) -> None:
+    """Print a verdict in one line; its findings were told as they came."""
+    verdict = judged.verdict if isinstance(judged, Release) else judged
+    if verdict is None:
+        return
+    sign, color = mark(verdict.outcome)
+    of = f"{judged.id}: the gate says " if isinstance(judged, Release) else ""
+    say(f"{sign} {of}{verdict.outcome}", color=color, bold=True)
+    if isinstance(judged, Verdict):
+        for finding in verdict.findings:
+            sign, color = mark(finding.outcome)
+            say(f"  {sign} {finding.subject}: {finding.says}", color=color)
+
+
+def _show_waiting(release: Release) -> int:
+    stage = release.waits_for or "?"
+    say(f"{release.id} waits for a person to let it go to {stage}", color="yellow", bold=True)
+    say(f"  go on      ctrain deploy --to {stage} {release.id}")
+    return ExitCode.UNDECIDED
+
+
+def _show_stages(stages: tuple[StageStatus, ...]) -> None:
+    for stage in stages:
+        say(f"  {stage.stage:<10} {_serving(stage)}")
+
+
+def _serving(stage: StageStatus) -> str:
+    serving = [now for now in stage.deployments if now.percent]
+    if stage.endpoint is None or not serving:
+        return "serves nothing"
+    what = ", ".join(
+        f"{now.deployment.model}:{now.deployment.model_version} ({now.percent}%, commit {now.commit[:7] or 'unknown'})"
+        for now in serving
+    )
+    return f"serves {what}   {stage.endpoint.scoring_url}"
+
+
+def _show_curl(release: Release, stage: StageStatus, s: Session) -> None:
+    golden = golden_of(release.id, s.journal)
+    if stage.endpoint is None or golden is None or not golden.rows:
+        return
+    body = json.dumps(json.loads(golden.body(0, 1))).replace("'", "'\\''")
+    say("  try it")
+    say(f"    curl -s {stage.endpoint.scoring_url} -H 'Content-Type: application/json' \\")
+    say(f'      -H "Authorization: Bearer $({stage.endpoint.key_command})" \\')
+    say(f"      -d '{body}'")
+
+
+def _show_commands(stages: tuple[StageStatus, ...]) -> None:
+    say("  act now: a stage serves neither the new version nor, as it should, the old one", color="red", bold=True)
+    for stage in stages:
+        if not stage.healthy:
+            say(f"    ctrain status && ctrain local up && ctrain rollback {stage.stage}")

@@ -1,0 +1,327 @@
+"""What happened, as frozen values: who, what, when. A release is the sum of its events.
+
+Acts that change the world are recorded before (`Placing`, `Shifting`, ...) and after they are done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Literal, assert_never
+
+from ctrain.plan import Plan
+from ctrain.release import Ending, Release, StageRecord
+from ctrain.serving import Traffic
+from ctrain.training import TrainingRun
+from ctrain.verdict import Verdict
+from ctrain.version import ModelVersion
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A release began, with this plan."""
+
+    plan: Plan
+    kind: Literal["opened"] = "opened"
+
+
+@dataclass(frozen=True)
+class Submitting:
+    """A job is about to be submitted, or adopted."""
+
+    job: str
+    kind: Literal["submitting"] = "submitting"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The job ended, in whatever state."""
+
+    run: TrainingRun
+    kind: Literal["trained"] = "trained"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The gate spoke, over so many rows; `evidence` is the sha256 of the evaluation rows."""
+
+    verdict: Verdict
+    rows: int
+    evidence: str
+    kind: Literal["judged"] = "judged"
+
+
+@dataclass(frozen=True)
+class Registering:
+    """The model's files are about to be registered."""
+
+    model: str
+    digest: str
+    kind: Literal["registering"] = "registering"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The model has a version."""
+
+    version: ModelVersion
+    kind: Literal["registered"] = "registered"
+
+
+@dataclass(frozen=True)
+class RolloutBegan:
+    """A stage's rollout began; `before` is the split that a failure restores."""
+
+    stage: str
+    deployment: str
+    before: Traffic
+    kind: Literal["rollout_began"] = "rollout_began"
+
+
+@dataclass(frozen=True)
+class Creating:
+    """An endpoint is about to be created, or brought back up."""
+
+    stage: str
+    endpoint: str
+    kind: Literal["creating"] = "creating"
+
+
+@dataclass(frozen=True)
+class Placing:
+    """A deployment is about to be placed."""
+
+    stage: str
+    deployment: str
+    kind: Literal["placing"] = "placing"
+
+
+@dataclass(frozen=True)
+class Smoked:
+    """The smoke tests ran: by name at 0% traffic, or (`live`) through the endpoint."""
+
+    stage: str
+    deployment: str
+    live: bool
+    verdict: Verdict
+    kind: Literal["smoked"] = "smoked"
+
+
+@dataclass(frozen=True)
+class Shifting:
+    """The live traffic is about to move."""
+
+    stage: str
+    traffic: Traffic
+    kind: Literal["shifting"] = "shifting"
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """The live traffic moved."""
+
+    stage: str
+    traffic: Traffic
+    kind: Literal["shifted"] = "shifted"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A deployment was given up; `log` is the end of what it printed."""
+
+    stage: str
+    deployment: str
+    why: str
+    log: str = ""
+    kind: Literal["rejected"] = "rejected"
+
+
+@dataclass(frozen=True)
+class Removing:
+    """A deployment is about to be taken away."""
+
+    stage: str
+    deployment: str
+    why: str
+    kind: Literal["removing"] = "removing"
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """The new version serves the stage."""
+
+    stage: str
+    deployment: str
+    kind: Literal["promoted"] = "promoted"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A rollout failed, and the stage serves what it served."""
+
+    stage: str
+    why: str
+    kind: Literal["restored"] = "restored"
+
+
+@dataclass(frozen=True)
+class Crowning:
+    """The version is about to become the champion."""
+
+    version: ModelVersion
+    kind: Literal["crowning"] = "crowning"
+
+
+@dataclass(frozen=True)
+class Crowned:
+    """The version is the champion."""
+
+    version: ModelVersion
+    kind: Literal["crowned"] = "crowned"
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """Somebody took a stage back from this release's version to another deployment."""
+
+    stage: str
+    to: str
+    why: str
+    kind: Literal["rolled_back"] = "rolled_back"
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The release came to its end."""
+
+    ending: Ending
+    why: str
+    kind: Literal["closed"] = "closed"
+
+
+What = (
+    Opened
+    | Submitting
+    | Trained
+    | Judged
+    | Registering
+    | Registered
+    | Creating
+    | RolloutBegan
+    | Placing
+    | Smoked
+    | Shifting
+    | Shifted
+    | Rejected
+    | Removing
+    | Promoted
+    | Restored
+    | Crowning
+    | Crowned
+    | RolledBack
+    | Closed
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened in a release. `at` is in UTC; `by` says who ran ctrain, and where."""
+
+    release: str
+    at: datetime
+    by: str
+    what: What
+
+
+@cache
+def _adapter() -> TypeAdapter[What]:
+    from pydantic import Discriminator, TypeAdapter
+
+    return TypeAdapter(Annotated[What, Discriminator("kind")])
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON; `from_json` gives the equal event back."""
+    what = _adapter().dump_python(event.what, mode="json")
+    return json.dumps({"release": event.release, "at": event.at.isoformat(), "by": event.by, "what": what})
+
+
+def from_json(line: str) -> Event:
+    """Raises ValueError or KeyError for a line that no version of ctrain wrote."""
+    told = json.loads(line)
+    what = _adapter().validate_python(told["what"])
+    return Event(told["release"], datetime.fromisoformat(told["at"]), told["by"], what)
+
+
+def replay(events: Iterable[Event]) -> Release | None:
+    """The release that these events, oldest first, add up to."""
+    release: Release | None = None
+    for event in events:
+        if isinstance(event.what, Opened):
+            release = Release(event.release, event.what.plan, event.at)
+        elif release is not None:
+            release = _after(release, event)
+    return release
+
+
+def _after(release: Release, event: Event) -> Release:
+    match event.what:
+        case Trained(run):
+            return replace(release, training=run)
+        case Judged(verdict, rows, evidence):
+            return replace(release, verdict=verdict, rows=rows, evidence=evidence)
+        case Registered(version):
+            return replace(release, version=version)
+        case Crowned():
+            return replace(release, crowned=True)
+        case Closed(ending, why):
+            return replace(release, ending=ending, why=why, closed=event.at)
+        case RolloutBegan() | Smoked() | Rejected() | Promoted() | Restored() | RolledBack():
+            return _at_stage(release, event.at, event.what)
+        case (
+            Submitting()
+            | Registering()
+            | Creating()
+            | Placing()
+            | Shifting()
+            | Shifted()
+            | Removing()
+            | Crowning()
+            | Opened()
+        ):
+            return release
+    assert_never(event.what)
+
+
+def _at_stage(
+    release: Release,
+    at: datetime,
+    what: RolloutBegan | Smoked | Rejected | Promoted | Restored | RolledBack,
+) -> Release:
+    match what:
+        case RolloutBegan(stage, deployment, before):
+            return replace(release.with_stage(stage, StageRecord(deployment, before)), ending=None, closed=None)
+        case Smoked(stage, _, live, verdict):
+            record = _record(release, stage)
+            record = replace(record, proven=verdict) if live else replace(record, smoked=verdict)
+        case Rejected(stage, _, why):
+            record = replace(_record(release, stage), rejected=why)
+        case Promoted(stage):
+            record = replace(_record(release, stage), promoted=at)
+        case Restored(stage):
+            record = replace(_record(release, stage), restored=True)
+        case RolledBack(stage, to, why):
+            record = replace(_record(release, stage), rolled_back=f"{why} (to {to})")
+        case _:
+            assert_never(what)
+    return release.with_stage(stage, record)
+
+
+def _record(release: Release, stage: str) -> StageRecord:
+    return release.stage(stage) or StageRecord(deployment="")

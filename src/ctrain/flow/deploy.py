@@ -1,0 +1,144 @@
+"""Take a version to one stage: look, decide, act, and look again."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from ctrain import events, rollout
+from ctrain.errors import UsageError
+from ctrain.flow.journal import Journal, Waiting
+from ctrain.flow.judge import blocking_reason
+from ctrain.flow.smoke_test import smoke_test
+from ctrain.plan import Deploy
+from ctrain.release import Ending, Release
+from ctrain.rollout import Rollout, Seen, Stage, deployment_of, next_step
+
+POLL_SECONDS = 0.1
+READY_SECONDS = 1800.0
+"""How long a deployment may take to become ready before it is given up."""
+
+
+def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
+    """The release with this stage taken over, or restored and ended."""
+    stage = step.stage
+    record = release.stage(stage.name)
+    if record is None or record.promoted is None:
+        journal.lock(f"endpoint/{stage.endpoint}")
+        try:
+            release = _roll_out(release, stage, journal)
+        finally:
+            journal.unlock(f"endpoint/{stage.endpoint}")
+    if step.last and not release.ended and not release.crowned:
+        release = _crown(release, journal)
+    return release
+
+
+def _roll_out(release: Release, stage: Stage, journal: Journal) -> Release:
+    if release.version is None:
+        raise UsageError(
+            f"the release {release.id} has no model version to deploy",
+            why="a model is registered once it has passed the gate",
+            hint="run `ctrain run`, or `ctrain train` and `ctrain gate`, first",
+        )
+    wanted = Rollout(stage.endpoint, deployment_of(release.version, stage.deployment))
+    began = journal.at.clock.monotonic()
+    while True:
+        waited = journal.at.clock.monotonic() - began
+        action = next_step(wanted, _look(release, stage, journal, overdue=waited > READY_SECONDS))
+        match action:
+            case rollout.Done():
+                return journal.record(release.id, events.Promoted(stage.name, wanted.target.name))
+            case rollout.Restored(why):
+                journal.record(release.id, events.Restored(stage.name, why))
+                return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, f"{stage.name}: {why}"))
+            case rollout.Stuck(why):
+                return journal.record(release.id, events.Closed(Ending.NOT_RESTORED, f"{stage.name}: {why}"))
+            case rollout.Wait(name):
+                journal.tell(Waiting(stage.name, name, waited))
+                journal.beat()
+                journal.at.clock.sleep(POLL_SECONDS)
+            case _:
+                release = _act(action, release, stage, journal)
+
+
+def step_to(release: Release, stage: str) -> Deploy:
+    """The plan's step to that stage, once the stages before it are served by this release.
+
+    Raises UsageError for a stage that the plan leaves out, and for one whose turn has not come.
+    """
+    names = [step.stage.name for step in release.plan.deploys]
+    if stage not in names:
+        raise UsageError(
+            f"{release.id} does not go to {stage}",
+            why=f"the trigger {release.plan.trigger} deploys to: {', '.join(names) or 'nowhere'}",
+            hint="add the stage to the trigger's `deploy`, or run with another --trigger",
+        )
+    ahead = next((name for name in names[: names.index(stage)] if not release.serves(name)), None)
+    if ahead is not None:
+        raise UsageError(
+            f"{release.id} cannot go to {stage} yet",
+            why=f"it has not been taken to {ahead}, which comes first",
+            hint=f"run `ctrain deploy --to {ahead}` first",
+        )
+    return release.plan.deploys[names.index(stage)]
+
+
+Effect = (
+    rollout.Create | rollout.Begin | rollout.Place | rollout.Smoke | rollout.Shift | rollout.Reject | rollout.Remove
+)
+
+
+def _act(action: Effect, release: Release, stage: Stage, journal: Journal) -> Release:
+    serving, endpoint, name = journal.at.serving, stage.endpoint, stage.name
+    match action:
+        case rollout.Create():
+            journal.record(release.id, events.Creating(name, endpoint))
+            serving.create(endpoint)
+        case rollout.Begin(before):
+            target = deployment_of(release.version, stage.deployment).name if release.version else ""
+            return journal.record(release.id, events.RolloutBegan(name, target, before))
+        case rollout.Place(spec):
+            journal.record(release.id, events.Placing(name, spec.name))
+            serving.place(endpoint, spec)
+        case rollout.Smoke(deployment, live):
+            verdict = smoke_test(release.id, stage, deployment, journal, live=live)
+            return journal.record(release.id, events.Smoked(name, deployment, live, verdict))
+        case rollout.Shift(traffic):
+            journal.record(release.id, events.Shifting(name, traffic))
+            serving.route(endpoint, traffic)
+            return journal.record(release.id, events.Shifted(name, traffic))
+        case rollout.Reject(deployment, why):
+            log = serving.logs(endpoint, deployment)
+            return journal.record(release.id, events.Rejected(name, deployment, why, log))
+        case rollout.Remove(deployment, why):
+            journal.record(release.id, events.Removing(name, deployment, why))
+            serving.remove(endpoint, deployment)
+        case _:
+            assert_never(action)
+    return release
+
+
+def _look(release: Release, stage: Stage, journal: Journal, *, overdue: bool) -> Seen:
+    endpoint = journal.at.serving.look(stage.endpoint)
+    record = release.stage(stage.name)
+    if record is None:
+        return Seen(endpoint)
+    why = record.rejected
+    if why is not None and record.smoked is not None and not record.smoked.passed:
+        why = f"{why}: {blocking_reason(record.smoked)}"
+    return Seen(
+        endpoint,
+        before=record.before,
+        smoked=record.smoked.outcome if record.smoked else None,
+        proven=record.proven.outcome if record.proven else None,
+        rejected=why,
+        overdue=overdue,
+    )
+
+
+def _crown(release: Release, journal: Journal) -> Release:
+    if release.version is None:
+        return release
+    journal.record(release.id, events.Crowning(release.version))
+    journal.at.registry.crown(release.version)
+    return journal.record(release.id, events.Crowned(release.version))

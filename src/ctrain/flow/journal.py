@@ -1,0 +1,75 @@
+"""Who tells what happened: every verb records through a journal, which keeps the lock alive as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ctrain.events import Event, What, replay
+from ctrain.ports import Backend, Lease
+from ctrain.release import Release
+from ctrain.training import TrainingRun
+
+LEASE_SECONDS = 120.0
+"""How long a lock outlives a runner that died without a word."""
+
+RENEW_SECONDS = 30.0
+"""How often the lock is renewed while a verb waits."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """News that is shown and not kept: a deployment is coming up, for so many seconds now."""
+
+    stage: str
+    deployment: str
+    seconds: float
+
+
+News = Event | TrainingRun | Waiting
+Tell = Callable[[News], None]
+
+
+@dataclass
+class Journal:
+    """Appends to the ledger under the locks it holds, and tells the person who watches."""
+
+    at: Backend
+    by: str
+    tell: Tell
+    leases: dict[str, Lease] = field(default_factory=dict)
+    renewed: float = 0.0
+
+    def lock(self, name: str) -> None:
+        """Take a lock and hold it until `unlock`. Raises Conflict where somebody else has it."""
+        if name not in self.leases:
+            self.leases[name] = self.at.ledger.acquire(name, self.by, LEASE_SECONDS)
+            self.renewed = self.at.clock.monotonic()
+
+    def unlock(self, name: str) -> None:
+        lease = self.leases.pop(name, None)
+        if lease is not None:
+            self.at.ledger.release(lease)
+
+    def unlock_all(self) -> None:
+        for name in list(self.leases):
+            self.unlock(name)
+
+    def beat(self) -> None:
+        """Keep the locks alive. Raises Conflict where one was lost, so that no write follows."""
+        now = self.at.clock.monotonic()
+        if now - self.renewed >= RENEW_SECONDS:
+            self.leases = {name: self.at.ledger.renew(lease, LEASE_SECONDS) for name, lease in self.leases.items()}
+            self.renewed = now
+
+    def record(self, release: str, what: What) -> Release:
+        """Append the event and give back the release as it is with it."""
+        self.beat()
+        event = Event(release, self.at.clock.now(), self.by, what)
+        lease = next(reversed(self.leases.values()), None)
+        self.at.ledger.append(event, lease)
+        self.tell(event)
+        made = replay(self.at.ledger.events(release))
+        if made is None:
+            raise LookupError(f"the release {release} has no opening event")
+        return made

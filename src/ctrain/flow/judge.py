@@ -1,0 +1,93 @@
+"""Bring the evaluation rows to the gate, and keep what it says and the golden rows it saw."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ctrain import gate
+from ctrain.document import read_document
+from ctrain.errors import DataError, TrainingFailed
+from ctrain.events import Closed, Judged
+from ctrain.flow.journal import Journal
+from ctrain.plan import Plan
+from ctrain.release import Release, ending_of
+from ctrain.smoke import Golden, Signature, read_signature
+from ctrain.training import TrainingRun
+from ctrain.verdict import Finding, Outcome, Verdict
+
+GOLDEN = "golden.json"
+"""The name under which a release's golden rows are kept in the ledger."""
+
+
+def judge(release: Release, journal: Journal) -> Release:
+    """The release with its verdict. Anything but a pass ends it."""
+    if release.verdict is not None:
+        return release
+    run, plan = release.training, release.plan
+    if run is None or not run.status.succeeded:
+        raise TrainingFailed(
+            f"the release {release.id} has nothing to judge", why="it was not trained", hint="run `ctrain train` first"
+        )
+    rows = journal.at.trainer.fetch(run.job, plan.evaluation.output)
+    try:
+        evidence = gate.read_evidence(rows, plan.evaluation, plan.gate.slice_columns)
+        verdict = gate.judge(
+            plan.gate,
+            plan.evaluation,
+            evidence,
+            champion=str(plan.champion) if plan.champion else None,
+            logged=run.metrics,
+            comparable=plan.comparable,
+        )
+        judged = Judged(verdict, evidence.rows, evidence.digest)
+        if plan.deploys:
+            _keep_golden(release.id, plan, run, rows, journal)
+    except DataError as problem:
+        finding = Finding("evaluation", Outcome.ERROR, f"{problem.what}: {problem.why} ({problem.hint})")
+        judged = Judged(Verdict((finding,)), rows=0, evidence="")
+    release = journal.record(release.id, judged)
+    ending = ending_of(judged.verdict)
+    if ending is None:
+        return release
+    return journal.record(release.id, Closed(ending, blocking_reason(judged.verdict)))
+
+
+def blocking_reason(verdict: Verdict) -> str:
+    """The findings that decided, in a sentence."""
+    deciding = [f for f in verdict.findings if f.blocking and f.outcome is verdict.outcome]
+    return "; ".join(f"{finding.subject}: {finding.says}" for finding in deciding) or "nothing was judged"
+
+
+def _keep_golden(release: str, plan: Plan, run: TrainingRun, rows: Path, journal: Journal) -> None:
+    wanted = max((step.stage.smoke.golden for step in plan.deploys), default=0)
+    if wanted == 0:
+        return
+    columns = _signature(journal.at.trainer.fetch(run.job, plan.model_output)).columns
+    if not columns:
+        raise DataError(
+            "golden requests cannot be recorded",
+            why="the model has no signature that names its input columns",
+            hint="log the model with a signature, or set `smoke: {golden: 0}` for every stage",
+        )
+    table = gate.read_rows(rows, plan.evaluation, columns, count=wanted)
+    golden = Golden(columns, table.cells, table.predictions)
+    journal.at.ledger.keep(release, GOLDEN, json.dumps(asdict(golden)).encode())
+
+
+def _signature(model: Path) -> Signature:
+    described = model / "MLmodel"
+    if not described.is_file():
+        return Signature()
+    value = read_document(described, DataError).value
+    return read_signature(value) if isinstance(value, dict) else Signature()
+
+
+def golden_of(release: str, journal: Journal) -> Golden | None:
+    """The golden rows that the gate kept for this release."""
+    content = journal.at.ledger.evidence(release, GOLDEN)
+    if content is None:
+        return None
+    kept = json.loads(content)
+    return Golden(tuple(kept["columns"]), tuple(tuple(row) for row in kept["rows"]), tuple(kept["scores"]))

@@ -1,0 +1,67 @@
+"""Find the release that a plan continues, or open a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ctrain.events import Opened, replay
+from ctrain.flow.journal import Journal
+from ctrain.plan import Plan
+from ctrain.ports import Backend, LedgerReader
+from ctrain.release import Ending, Release, release_id
+from ctrain.rollout import live
+
+
+def open_release(plan: Plan, journal: Journal) -> Release:
+    """The release of this plan: the one it continues or repeats, else a new one.
+
+    Raises Conflict while another run works on the same commit and trigger.
+    """
+    journal.lock(lock_name(plan))
+    earlier = next(releases_of(plan, journal.at.ledger), None)
+    if earlier is not None and continues(plan, earlier, journal.at):
+        return earlier
+    taken = sum(1 for _ in releases_of(plan, journal.at.ledger, same_work=False))
+    return journal.record(release_id(plan, taken), Opened(plan))
+
+
+def lock_name(plan: Plan) -> str:
+    """The lock that whoever works on this commit, for this trigger, holds."""
+    return f"release/{plan.trigger}-{plan.source.short}"
+
+
+def releases_of(plan: Plan, ledger: LedgerReader, *, same_work: bool = True) -> Iterator[Release]:
+    """Releases of the plan's trigger and commit, newest first; with `same_work` only those that ask for the same."""
+    prefix = release_id(plan, 0).removesuffix("1")
+    for name in reversed(ledger.releases()):
+        release = replay(ledger.events(name)) if name.startswith(prefix) else None
+        if release is not None and (not same_work or release.plan.same_work(plan)):
+            yield release
+
+
+def continues(plan: Plan, earlier: Release, at: Backend) -> bool:
+    """Whether running this plan is running that release again: to go on with it, or to find that it stands."""
+    match earlier.ending:
+        case None:
+            return earlier.plan.fresh == plan.fresh
+        case Ending.TRAINING_FAILED:
+            return False
+        case Ending.REJECTED | Ending.UNDECIDED:
+            return not plan.fresh and _digest(earlier.plan) == _digest(plan)
+        case Ending.ROLLED_BACK | Ending.NOT_RESTORED:
+            return not plan.fresh
+        case Ending.DELIVERED:
+            return not plan.fresh and _stands(earlier, at)
+
+
+def _digest(plan: Plan) -> str:
+    return plan.champion.digest if plan.champion else ""
+
+
+def _stands(release: Release, at: Backend) -> bool:
+    """Whether every stage still serves what the release brought there."""
+    for step in release.plan.deploys:
+        record, endpoint = release.stage(step.stage.name), at.serving.look(step.stage.endpoint)
+        if record is None or endpoint is None or live(endpoint.traffic) != {record.deployment: 100}:
+            return False
+    return True

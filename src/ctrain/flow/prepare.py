@@ -1,0 +1,112 @@
+"""Make the plan: ask the world for the facts, by reading only."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from itertools import count
+
+from ctrain.data import DataVersion, SampleSpec
+from ctrain.document import nearest
+from ctrain.errors import ProjectError
+from ctrain.pipeline import Pipeline, read_pipeline
+from ctrain.plan import Facts, Plan, make_plan
+from ctrain.ports import Backend
+from ctrain.project import DataUse, Project, Trigger
+from ctrain.training import Identity, Preview, Scalar, TrainingRun, TrainingSpec, job_name
+from ctrain.version import ModelVersion, Source
+
+
+def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, fresh: bool = False) -> Plan:
+    """What this trigger would lead to, here and now."""
+    rule = project.trigger(trigger)
+    pipeline = check_pipeline(project)
+    data = at.data.pin(project.data_reference(at.name))
+    sample = project.data.sample if rule.data is DataUse.SAMPLE else None
+    champion = at.registry.champion(project.model.name)
+    parameters = {**project.parameters, **rule.parameters}
+    inputs = _inputs(project, pipeline, at, data=data, sample=sample, parameters=parameters, champion=champion)
+    preview = _preview(project, at, inputs, made=sample is None or at.data.sampled(data, sample) is not None)
+    identity = Identity(
+        code=preview.code,
+        environment=preview.environment,
+        data=data_digest(data, sample),
+        parameters=parameters,
+        champion=champion.digest if champion and project.model.champion_input in inputs else "",
+    )
+    facts = Facts(
+        source=source,
+        data=data,
+        preview=preview,
+        identity=identity,
+        attempts=_attempts(at, identity.fingerprint),
+        champion=champion,
+        endpoints={name: at.serving.look(name) for name in (project.stage(s).endpoint for s in rule.deploy)},
+    )
+    return make_plan(project, trigger, facts, fresh=fresh)
+
+
+def check_pipeline(project: Project) -> Pipeline:
+    """The pipeline, once it is certain that it has what the project names.
+
+    Raises ProjectError for a name that it does not have, and PipelineError for what is wrong with it.
+    """
+    pipeline = read_pipeline(project.pipeline)
+    named = [
+        ("input", project.data.input, pipeline.inputs),
+        *(("input", name, pipeline.inputs) for name in project.parameters),
+        ("output", project.model.output, pipeline.outputs),
+        ("output", project.evaluation.output, pipeline.outputs),
+    ]
+    for kind, name, known in named:
+        if name not in known:
+            close = nearest(name, known)
+            raise ProjectError(
+                f"the pipeline has no {kind} {name!r}",
+                why=f"{project.file.name} names it, and {pipeline.file.name} has: {', '.join(known) or 'none'}",
+                hint=f"did you mean {close}?" if close else f"name an {kind} of the pipeline, or add it there",
+            )
+    return pipeline
+
+
+def data_digest(data: DataVersion, sample: SampleSpec | None) -> str:
+    """What the training reads, as a digest that is known before the sample is made."""
+    if sample is None:
+        return data.digest
+    return hashlib.sha256(f"{data.digest} {sample!r}".encode()).hexdigest()
+
+
+def _inputs(
+    project: Project,
+    pipeline: Pipeline,
+    at: Backend,
+    *,
+    data: DataVersion,
+    sample: SampleSpec | None,
+    parameters: dict[str, Scalar],
+    champion: ModelVersion | None,
+) -> dict[str, Scalar]:
+    made = at.data.sampled(data, sample) if sample else None
+    inputs: dict[str, Scalar] = {**parameters, project.data.input: (made or data).uri}
+    wanted = project.model.champion_input
+    if champion is not None and wanted in pipeline.inputs:
+        inputs[wanted] = champion.uri
+    return inputs
+
+
+def _preview(project: Project, at: Backend, inputs: dict[str, Scalar], *, made: bool) -> Preview:
+    spec = TrainingSpec("plan", project.pipeline, inputs, experiment=project.name, display_name="plan")
+    preview = at.trainer.preview(spec)
+    if made:
+        return preview
+    return replace(preview, steps=tuple(replace(step, reused_from=None) for step in preview.steps))
+
+
+def _attempts(at: Backend, fingerprint: str) -> list[TrainingRun]:
+    runs: list[TrainingRun] = []
+    for attempt in count(1):
+        run = at.trainer.look(job_name(fingerprint, attempt))
+        if run is None:
+            return runs
+        runs.append(run)
+    raise AssertionError("count() never ends")

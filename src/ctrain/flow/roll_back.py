@@ -1,0 +1,86 @@
+"""Take a stage back to the deployment that served before, which is still warm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ctrain import events
+from ctrain.errors import Conflict, NotRestored
+from ctrain.events import replay
+from ctrain.flow.journal import Journal
+from ctrain.ports import Backend, LedgerReader
+from ctrain.release import Release
+from ctrain.rollout import Stage, live
+from ctrain.serving import Endpoint, Traffic
+
+
+def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool) -> Release:
+    """The release whose version was taken off the stage; at the last stage the champion moves back as well.
+
+    Raises Conflict where there is nothing to go back to, and NotRestored where it could not be done.
+    """
+    journal.lock(f"endpoint/{stage.endpoint}")
+    endpoint = journal.at.serving.look(stage.endpoint)
+    release = serving_release(stage, endpoint, journal.at.ledger)
+    if endpoint is None or release is None:
+        raise Conflict(
+            f"{stage.name} cannot be rolled back",
+            why="no release that the ledger knows serves it",
+            hint="see `ctrain status`",
+        )
+    target = _target(stage, endpoint, release)
+    journal.record(release.id, events.Shifting(stage.name, target))
+    journal.at.serving.route(stage.endpoint, dict.fromkeys(endpoint.traffic, 0) | dict(target))
+    journal.record(release.id, events.Shifted(stage.name, target))
+    release = journal.record(release.id, events.RolledBack(stage.name, ", ".join(target), why))
+    if last:
+        _crown_what_serves(release, target, stage, journal.at, journal)
+    return release
+
+
+def serving_release(stage: Stage, endpoint: Endpoint | None, ledger: LedgerReader) -> Release | None:
+    """The newest release that took the stage over and whose deployment has all of its traffic."""
+    if endpoint is None:
+        return None
+    for release in newest_first(ledger):
+        record = release.stage(stage.name)
+        if record and release.serves(stage.name) and live(endpoint.traffic) == {record.deployment: 100}:
+            return release
+    return None
+
+
+def newest_first(ledger: LedgerReader) -> Iterator[Release]:
+    """All releases, replayed."""
+    for name in reversed(ledger.releases()):
+        if (release := replay(ledger.events(name))) is not None:
+            yield release
+
+
+def _target(stage: Stage, endpoint: Endpoint, release: Release) -> Traffic:
+    record = release.stages[stage.name]
+    before = record.before or {}
+    if not before or record.deployment in before:
+        raise Conflict(
+            f"{stage.name} cannot be rolled back",
+            why=f"it served nothing else before {release.id}",
+            hint="deploy another release with `ctrain deploy --to`",
+        )
+    for name in before:
+        deployment = endpoint.deployments.get(name)
+        if deployment is None or not deployment.healthy:
+            raise NotRestored(
+                f"{stage.name} cannot be rolled back to {name}",
+                why="that deployment is gone" if deployment is None else "that deployment is not healthy",
+                hint=f"see `ctrain logs --stage {stage.name}`, or deploy an earlier commit with `ctrain run`",
+            )
+    return before
+
+
+def _crown_what_serves(release: Release, target: Traffic, stage: Stage, at: Backend, journal: Journal) -> None:
+    endpoint = at.serving.look(stage.endpoint)
+    serving = {endpoint.deployments[name].model_version for name in target if endpoint and name in endpoint.deployments}
+    for version in at.registry.versions(release.plan.model):
+        if version.version in serving:
+            journal.record(release.id, events.Crowning(version))
+            at.registry.crown(version)
+            journal.record(release.id, events.Crowned(version))

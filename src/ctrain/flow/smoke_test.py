@@ -1,0 +1,85 @@
+"""Ask a deployment, by name or through the endpoint, and judge what comes back."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import cycle
+
+from ctrain.errors import PlatformUnavailable
+from ctrain.flow.journal import Journal
+from ctrain.flow.judge import golden_of
+from ctrain.ports import Backend
+from ctrain.rollout import Stage
+from ctrain.serving import Answer, Request
+from ctrain.smoke import Case, Golden, Load, cases, judge, judge_latency
+from ctrain.verdict import Finding, Outcome, Verdict
+
+
+def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *, live: bool) -> Verdict:
+    """The verdict over all questions; `live` asks as a user would, through the traffic split."""
+    at, settings = journal.at, stage.smoke
+    golden = _first(golden_of(release, journal), settings.golden)
+    findings = [_alive(at, stage.endpoint, deployment)]
+    seconds: list[float] = []
+    for case in cases(golden):
+        journal.beat()
+        finding, answer = _ask(at, stage, case, deployment, named=not live)
+        findings.append(finding)
+        if answer is not None and case.scores is not None and len(case.scores) == 1:
+            seconds.append(answer.seconds)
+    if settings.p95_ms is not None:
+        findings.append(judge_latency("latency of single rows", seconds, 0, settings.p95_ms))
+    if settings.load is not None and golden is not None and not live:
+        findings.append(_load(journal, stage.endpoint, golden, deployment, settings.load))
+    return Verdict(tuple(findings), notes=("through the endpoint" if live else "by name, at 0% traffic",))
+
+
+def _first(golden: Golden | None, wanted: int) -> Golden | None:
+    if golden is None or wanted == 0:
+        return None
+    return replace(golden, rows=golden.rows[:wanted], scores=golden.scores[:wanted])
+
+
+def _alive(at: Backend, endpoint: str, deployment: str) -> Finding:
+    seen = at.serving.look(endpoint)
+    target = seen.deployments.get(deployment) if seen else None
+    if target is not None and target.healthy:
+        return Finding("alive and ready", Outcome.PASS, "its probes answer")
+    return Finding("alive and ready", Outcome.FAIL, f"its state is {target.state if target else 'absent'}")
+
+
+def _ask(at: Backend, stage: Stage, case: Case, deployment: str, *, named: bool) -> tuple[Finding, Answer | None]:
+    try:
+        answer = at.serving.score(stage.endpoint, Request(case.body, deployment if named else None))
+    except PlatformUnavailable as failure:
+        return Finding(case.name, Outcome.FAIL, f"no answer: {failure.why}"), None
+    return judge(case, answer, deployment, stage.smoke.tolerance), answer
+
+
+def _load(journal: Journal, endpoint: str, golden: Golden, deployment: str, load: Load) -> Finding:
+    """Single golden rows, by so many clients at once, for so long."""
+    at = journal.at
+    ends = at.clock.monotonic() + load.seconds
+
+    def client(first: int) -> tuple[list[float], int]:
+        seconds, failures = [], 0
+        for row in cycle(range(len(golden.rows))):
+            if at.clock.monotonic() >= ends:
+                break
+            place = (row + first) % len(golden.rows)
+            try:
+                answer = at.serving.score(endpoint, Request(golden.body(place, place + 1), deployment))
+            except PlatformUnavailable:
+                failures += 1
+                continue
+            seconds.append(answer.seconds)
+            failures += answer.status != 200
+        return seconds, failures
+
+    with ThreadPoolExecutor(load.concurrency) as clients:
+        rounds = list(clients.map(client, range(load.concurrency)))
+    journal.beat()
+    every = [second for seconds, _ in rounds for second in seconds]
+    name = f"load by {load.concurrency} clients for {load.seconds:g} s"
+    return judge_latency(name, every, sum(failures for _, failures in rounds), load.p95_ms)

@@ -1,0 +1,79 @@
+"""Train, or adopt the job that trains the same, and wait for its end."""
+
+from __future__ import annotations
+
+from ctrain.data import DataVersion
+from ctrain.events import Closed, Submitting, Trained
+from ctrain.flow.journal import Journal
+from ctrain.plan import Plan
+from ctrain.release import Ending, Release
+from ctrain.training import JobStatus, Scalar, TrainingRun, TrainingSpec
+
+FIRST_POLL = 0.02
+LONGEST_POLL = 15.0
+"""Seconds between looks at a job: they grow by a tenth of the time waited, within these bounds."""
+
+
+def train(release: Release, journal: Journal) -> Release:
+    """The release with its training run. A job that does not complete ends the release."""
+    if release.training is not None and _usable(release.training, journal):
+        return release
+    plan = release.plan
+    journal.record(release.id, Submitting(plan.training.job))
+    run = wait(journal.at.trainer.submit(_spec(release, journal)), journal)
+    release = journal.record(release.id, Trained(run))
+    if not run.status.succeeded:
+        why = f"the job {run.job} ended as {run.status}: {run.error or 'no reason was given'}"
+        return journal.record(release.id, Closed(Ending.TRAINING_FAILED, why))
+    return release
+
+
+def wait(run: TrainingRun, journal: Journal) -> TrainingRun:
+    """Look at the job, less and less often, until it has ended."""
+    clock = journal.at.clock
+    began = clock.monotonic()
+    seen: TrainingRun | None = run
+    while seen is not None:
+        run = seen
+        journal.tell(run)
+        if run.status.ended or run.status is JobStatus.UNKNOWN:
+            return run
+        clock.sleep(min(LONGEST_POLL, max(FIRST_POLL, (clock.monotonic() - began) / 100)))
+        journal.beat()
+        seen = journal.at.trainer.look(run.job)
+    return run
+
+
+def _usable(run: TrainingRun, journal: Journal) -> bool:
+    seen = journal.at.trainer.look(run.job)
+    return seen is not None and seen.status.succeeded
+
+
+def _spec(release: Release, journal: Journal) -> TrainingSpec:
+    from pathlib import Path
+
+    plan = release.plan
+    data = _data(plan, journal)
+    inputs: dict[str, Scalar] = {**plan.parameters, plan.data_input: data.uri}
+    if plan.champion is not None and plan.champion_input is not None:
+        inputs[plan.champion_input] = plan.champion.uri
+    return TrainingSpec(
+        job=plan.training.job,
+        pipeline=Path(plan.pipeline),
+        inputs=inputs,
+        experiment=plan.project,
+        display_name=f"{release.id} ({plan.trigger})",
+        tags={
+            "ctrain.release": release.id,
+            "ctrain.trigger": plan.trigger,
+            "ctrain.commit": plan.source.commit,
+            "ctrain.branch": plan.source.branch,
+            "ctrain.data": f"{data.name}:{data.version}",
+            "ctrain.fingerprint": plan.fingerprint,
+        },
+        fresh=plan.fresh,
+    )
+
+
+def _data(plan: Plan, journal: Journal) -> DataVersion:
+    return journal.at.data.sample(plan.data, plan.sample) if plan.sample else plan.data

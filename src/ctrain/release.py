@@ -1,0 +1,121 @@
+"""A release: the record of one pass of one commit through the flow, which a later CI job or a resumed run picks up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from ctrain.errors import ExitCode
+from ctrain.plan import Plan
+from ctrain.serving import Traffic
+from ctrain.training import TrainingRun
+from ctrain.verdict import Outcome, Verdict
+from ctrain.version import ModelVersion
+
+
+class Ending(StrEnum):
+    """How a release came to its end."""
+
+    DELIVERED = "delivered"
+    REJECTED = "rejected"
+    UNDECIDED = "undecided"
+    TRAINING_FAILED = "training failed"
+    ROLLED_BACK = "rolled back"
+    NOT_RESTORED = "not restored"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        match self:
+            case Ending.DELIVERED:
+                return ExitCode.DONE
+            case Ending.REJECTED:
+                return ExitCode.REJECTED
+            case Ending.UNDECIDED:
+                return ExitCode.UNDECIDED
+            case Ending.TRAINING_FAILED:
+                return ExitCode.TRAINING_FAILED
+            case Ending.ROLLED_BACK:
+                return ExitCode.ROLLED_BACK
+            case Ending.NOT_RESTORED:
+                return ExitCode.NOT_RESTORED
+        assert_never(self)
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What this release did at one stage: the memory that `rollout.Seen` needs, and when it took over."""
+
+    deployment: str
+    before: Traffic | None = None
+    smoked: Verdict | None = None
+    proven: Verdict | None = None
+    rejected: str | None = None
+    promoted: datetime | None = None
+    restored: bool = False
+    rolled_back: str | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.promoted is not None or self.restored
+
+
+@dataclass(frozen=True)
+class Release:
+    """One pass of one commit. Made by `events.replay`, never stored as such."""
+
+    id: str
+    plan: Plan
+    opened: datetime
+    training: TrainingRun | None = None
+    verdict: Verdict | None = None
+    rows: int | None = None
+    evidence: str | None = None
+    version: ModelVersion | None = None
+    stages: Mapping[str, StageRecord] = field(default_factory=dict)
+    crowned: bool = False
+    ending: Ending | None = None
+    why: str = ""
+    closed: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.ending is not None
+
+    def stage(self, name: str) -> StageRecord | None:
+        return self.stages.get(name)
+
+    def serves(self, name: str) -> bool:
+        """Whether this release took that stage over, and nobody took it back."""
+        record = self.stages.get(name)
+        return record is not None and record.promoted is not None and record.rolled_back is None
+
+    @property
+    def waits_for(self) -> str | None:
+        """The stage that a person must let it go to next, if that is what it waits for."""
+        if self.ended or self.version is None:
+            return None
+        ahead = next((step for step in self.plan.deploys if not self.serves(step.stage.name)), None)
+        return ahead.stage.name if ahead is not None and ahead.waits else None
+
+    def with_stage(self, name: str, record: StageRecord) -> Release:
+        return replace(self, stages={**self.stages, name: record})
+
+
+def ending_of(verdict: Verdict) -> Ending | None:
+    """How a verdict ends a release, or None where the release goes on."""
+    match verdict.outcome:
+        case Outcome.PASS:
+            return None
+        case Outcome.FAIL:
+            return Ending.REJECTED
+        case Outcome.INCONCLUSIVE | Outcome.ERROR:
+            return Ending.UNDECIDED
+    assert_never(verdict.outcome)
+
+
+def release_id(plan: Plan, taken: int) -> str:
+    """`main-b41c9e2-1`: trigger, commit, and how many releases that pair has had, this one included."""
+    return f"{plan.trigger.replace('_', '-')}-{plan.source.short}-{taken + 1}"

@@ -130,6 +130,8 @@ class CommandStep:
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     component: str = ""
     deterministic: bool = True
+    timeout: int | None = None
+    """Seconds after which Azure ML would end the step (`limits.timeout`), or None."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,20 @@ class PipelineStep:
 
 
 Step = CommandStep | PipelineStep
+
+
+@dataclass(frozen=True)
+class OtherStep:
+    """A step that only Azure ML itself runs, e.g. of kind `sweep`, or a component that only its registry has.
+
+    It is read as far as a plan shows it, and only where `read_pipeline` was told that Azure ML will run it.
+    """
+
+    name: str
+    at: Location
+    kind: str
+    after: tuple[str, ...]
+    exposes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -163,4 +179,6 @@ class Pipeline:
     experiment: str | None = None
     display_name: str | None = None
     force_rerun: bool = False
+    others: tuple[OtherStep, ...] = ()
+    """Steps beyond `steps`; always empty in a pipeline that was read to be run on this machine."""
     continue_on_step_failure: bool = True

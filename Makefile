@@ -1,0 +1,72 @@
+# Everything runs in .venv, which the first target that needs it sets up: from git, make and Python 3.11 or later.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first of these that is Python 3.11 or later; name another with `make PYTHON=...`.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+JOBS ?= 2
+ARGS ?=
+BIN := .venv/bin
+LOCK := requirements/lock.txt
+READY := .venv/ready
+COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --group reference --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
+
+.PHONY: help setup demo test lint format types imports tests docs lock upgrade bench clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## Make .venv with everything that is needed
+
+demo: $(READY)  ## Train, judge and serve the reference project: the main job, on this machine
+	cd pipelines && ../$(BIN)/ctrain run --trigger main
+
+test: lint types imports tests  ## All checks and all tests
+
+lint: $(READY)  ## Style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY)  ## Format, and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(READY)  ## mypy, strictly
+	$(BIN)/mypy
+
+imports: $(READY)  ## Who may import whom
+	$(BIN)/lint-imports
+
+tests: $(READY)  ## The tests only; e.g. make tests ARGS="tests/gate -x"
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+docs: $(READY)  ## Write the generated pages anew
+	$(BIN)/python -m tests.house.pages
+
+lock: $(READY)  ## Lock the dependencies of pyproject.toml, changing what must change only
+	$(COMPILE) --output-file $(LOCK)
+
+upgrade: $(READY)  ## Lock the newest versions of all dependencies
+	$(COMPILE) --upgrade --output-file $(LOCK)
+
+bench: $(READY)  ## The README's figures, measured here; takes minutes
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:  ## Remove the environment, caches and builds; the embedded platform's state stays
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# uv comes out of the same lock, by hash, so that pip installs one package and uv all others.
+$(READY): $(LOCK) pyproject.toml
+	@test -n "$(PYTHON)" || { echo "ctrain needs Python 3.11 or later; name one: make PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "Setting up .venv with $(PYTHON), once" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@awk '/^[^ ]/ {on = /^uv==/} on' $(LOCK) > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ctrain.errors import UsageError
-from ctrain.ports import Backend
-from ctrain.project import Project
+
+if TYPE_CHECKING:
+    # Processes of a backend (a job's, a server's) import this package too, and must start fast.
+    from ctrain.ports import Backend
+    from ctrain.project import Project
 
 
 def _local(project: Project) -> Backend:

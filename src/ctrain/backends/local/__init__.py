@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ctrain.backends.local.home import Home
-from ctrain.ports import Backend
-from ctrain.project import Project
+
+if TYPE_CHECKING:
+    # Jobs' and servers' processes import this package too, and must start fast.
+    from ctrain.ports import Backend
+    from ctrain.project import Project
 
 
 def home_of(project: Project) -> Home:

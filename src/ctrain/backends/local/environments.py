@@ -18,11 +18,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ctrain.backends.local.jobs.plan import PlannedEnvironment
 from ctrain.errors import Location, PipelineError, PlatformUnavailable
-from ctrain.pipeline.graph import Environment
+
+if TYPE_CHECKING:
+    from ctrain.pipeline.graph import Environment
 
 Mode = Literal["current", "build"]
 

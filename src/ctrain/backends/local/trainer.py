@@ -42,7 +42,7 @@ class LocalTrainer:
     """Jobs as folders under `home.jobs`, each with a process that outlives us (`ctrain.backends.local.jobs`).
 
     `environments` is `current` (steps run in ctrain's interpreter) or `build` (a virtual environment per conda or pip
-    file). `parallel` is how many steps run at once, by default as many as there are cores; `grace` is how many seconds
+    file). `cores` is how many steps run at once, by default as many as the machine's cores; `grace` is how many seconds
     a cancelled step has before it is killed.
     """
 
@@ -51,13 +51,13 @@ class LocalTrainer:
         home: Home,
         *,
         environments: Mode = "current",
-        parallel: int | None = None,
+        cores: int | None = None,
         grace: float = 10.0,
         read: Callable[[Path], Pipeline] = _read,
     ) -> None:
         self.home = home
         self.environments = Environments(home.environments, environments)
-        self.parallel = parallel or len(os.sched_getaffinity(0))
+        self.cores = cores or len(os.sched_getaffinity(0))
         self.grace = grace
         self.read = read
         self._started: dict[str, subprocess.Popen[bytes]] = {}
@@ -212,7 +212,7 @@ class LocalTrainer:
                     environment=self.environments.plan,
                     registered=lambda uri, kind: find_registered(self.home, uri, kind),
                     snapshots=self._snapshots,
-                    parallel=self.parallel,
+                    parallel=self.cores,
                     grace=self.grace,
                 ),
             )

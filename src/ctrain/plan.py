@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ctrain.data import DataVersion, SampleSpec
 from ctrain.gate import EvaluationSettings, GateSettings
@@ -42,6 +43,7 @@ class Train:
     adopts: bool
     steps: tuple[StepPreview, ...]
     why: str
+    kind: Literal["train"] = "train"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Gate:
     """Judge the challenger by the evaluation rows."""
 
     why: str
+    kind: Literal["gate"] = "gate"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Register:
     """Give the model a version."""
 
     why: str
+    kind: Literal["register"] = "register"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Deploy:
     last: bool
     waits: bool
     why: str
+    kind: Literal["deploy"] = "deploy"
 
 
 PlanStep = Train | Gate | Register | Deploy

@@ -1,0 +1,260 @@
+"""The stories of a release, told on a world in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ctrain.errors import Conflict
+from ctrain.flow.deliver import deliver
+from ctrain.flow.journal import Journal
+from ctrain.flow.open_release import lock_name
+from ctrain.ports import Backend
+from ctrain.project import Trigger
+from ctrain.release import Ending
+from ctrain.rollout import live
+from ctrain.verdict import Outcome
+from tests.builders import DEV, PROD, TEST, a_plan, a_stage, outputs
+from tests.flow.conftest import Run
+from tests.memory import MemoryBackend
+
+
+def serves(world: MemoryBackend, endpoint: str) -> list[int]:
+    """The model versions that carry the endpoint's traffic."""
+    seen = world.serving.endpoints.get(endpoint)
+    return [seen.deployments[name].model_version for name in live(seen.traffic)] if seen else []
+
+
+def delivered(world: MemoryBackend, run: Run, **plan: object) -> None:
+    assert run(a_plan(**plan)).ending is Ending.DELIVERED  # type: ignore[arg-type]
+
+
+def test_a_good_model_reaches_every_stage_and_becomes_champion(world: MemoryBackend, run: Run) -> None:
+    """The whole way: trained, judged, registered, served by dev, test and prod."""
+    release = run(a_plan())
+
+    assert release.ending is Ending.DELIVERED
+    assert [serves(world, stage.endpoint) for stage in (DEV, TEST, PROD)] == [[1], [1], [1]]
+    champion = world.registry.champion("visits")
+    assert champion is not None
+    assert champion.version == 1
+
+
+def test_a_delivered_release_run_again_writes_nothing(world: MemoryBackend, run: Run) -> None:
+    """Running a finished release again changes nothing, and says how it ended."""
+    delivered(world, run)
+    before = world.writes
+
+    again = run(a_plan(champion=world.registry.champion("visits")))
+
+    assert again.ending is Ending.DELIVERED
+    assert world.writes == before
+
+
+def test_a_worse_model_is_refused_and_production_stays(world: MemoryBackend, run: Run) -> None:
+    """The gate says no: nothing is registered, nothing is deployed."""
+    delivered(world, run)
+    world.trainer.outputs = outputs(quality=0.0, champion=1.0)
+
+    release = run(a_plan(commit="bad", champion=world.registry.champion("visits")))
+
+    assert release.ending is Ending.REJECTED
+    assert serves(world, PROD.endpoint) == [1]
+    assert len(world.registry.versions("visits")) == 1
+
+
+def test_a_refused_release_run_again_writes_nothing(world: MemoryBackend, run: Run) -> None:
+    """The same model against the same champion: the verdict stands."""
+    world.trainer.outputs = outputs(quality=0.0)
+    run(a_plan())
+    before = world.writes
+
+    assert run(a_plan()).ending is Ending.REJECTED
+    assert world.writes == before
+
+
+def test_a_new_model_takes_over_and_the_old_one_is_kept_warm(world: MemoryBackend, run: Run) -> None:
+    """After a second release each stage has both, and all traffic is on the new one."""
+    delivered(world, run)
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+
+    delivered(world, run, commit="second", champion=world.registry.champion("visits"))
+
+    prod = world.serving.endpoints[PROD.endpoint]
+    assert serves(world, PROD.endpoint) == [2]
+    assert sorted(deployment.model_version for deployment in prod.deployments.values()) == [1, 2]
+
+
+def test_only_the_last_one_that_served_is_kept(world: MemoryBackend, run: Run) -> None:
+    """A third release takes the first one's deployment away."""
+    for number, quality in enumerate((1.0, 0.99, 0.98)):
+        world.trainer.outputs = outputs(quality=quality, champion=1.0)
+        delivered(world, run, commit=f"c{number}", champion=world.registry.champion("visits"))
+
+    prod = world.serving.endpoints[PROD.endpoint]
+    assert sorted(deployment.model_version for deployment in prod.deployments.values()) == [2, 3]
+
+
+def test_a_deployment_that_crashes_is_taken_away_again(world: MemoryBackend, run: Run) -> None:
+    """Dev serves what it served, later stages are untouched, and the reason is in the record."""
+    delivered(world, run)
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    crashing = (a_stage("dev", crash=True), TEST, PROD)
+
+    release = run(a_plan(commit="crash", stages=crashing, champion=world.registry.champion("visits")))
+
+    assert release.ending is Ending.ROLLED_BACK
+    assert "no such model" in release.why
+    assert [serves(world, stage.endpoint) for stage in (DEV, TEST, PROD)] == [[1], [1], [1]]
+    assert len(world.serving.endpoints[DEV.endpoint].deployments) == 1
+
+
+def test_a_first_model_that_fails_its_smoke_test_leaves_an_empty_stage(world: MemoryBackend, run: Run) -> None:
+    """There was nothing before, so there is nothing after; and no champion."""
+    echo = world.serving.model
+    world.serving.model = lambda spec, request: replace(echo(spec, request), body=b"[0.5]")
+
+    release = run(a_plan())
+
+    assert release.ending is Ending.ROLLED_BACK
+    assert world.serving.endpoints[DEV.endpoint].deployments == {}
+    assert world.registry.champion("visits") is None
+
+
+def test_a_model_that_fails_only_through_the_endpoint_gives_the_traffic_back(world: MemoryBackend, run: Run) -> None:
+    """Traffic moved, the live smoke test failed: the old deployment has all of it again."""
+    delivered(world, run)
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    echo = world.serving.model
+
+    def fails_live(spec, request):  # type: ignore[no-untyped-def]
+        answer = echo(spec, request)
+        return answer if request.deployment else replace(answer, status=500)
+
+    world.serving.model = fails_live
+    release = run(a_plan(commit="live", champion=world.registry.champion("visits")))
+
+    assert release.ending is Ending.ROLLED_BACK
+    assert serves(world, DEV.endpoint) == [1]
+
+
+def test_a_failed_training_ends_the_release_and_the_next_run_tries_again(world: MemoryBackend, run: Run) -> None:
+    """A failed training is not a hit."""
+    assert run(a_plan(parameters={"behave": "fail"})).ending is Ending.TRAINING_FAILED
+
+    release = run(a_plan(parameters={"behave": "fail"}, attempt=2))
+
+    assert release.id == "main-b41c9e2-2"
+    assert release.training is not None
+    assert release.training.job.endswith("-2")
+
+
+def test_a_pull_request_registers_and_deploys_nothing(world: MemoryBackend, run: Run) -> None:
+    """It is trained and judged, and that is all."""
+    release = run(a_plan(trigger=Trigger.PULL_REQUEST, stages=()))
+
+    assert release.ending is Ending.DELIVERED
+    assert release.verdict is not None
+    assert release.verdict.outcome is Outcome.PASS
+    assert world.registry.versions("visits") == ()
+    assert world.serving.endpoints == {}
+
+
+def test_a_stage_that_needs_approval_waits(world: MemoryBackend, run: Run) -> None:
+    """The release stays open before it, and says what it waits for."""
+    release = run(a_plan(stages=(DEV, a_stage("prod", approval="required"))))
+
+    assert not release.ended
+    assert release.waits_for == "prod"
+    assert serves(world, "visits-prod") == []
+
+
+def test_two_runs_of_one_commit_do_not_meet(world: MemoryBackend, run: Run) -> None:
+    """The second is told who has the lock."""
+    Journal(world.ports, "anna", lambda _: None).lock(lock_name(a_plan()))
+
+    with pytest.raises(Conflict, match="anna"):
+        run(a_plan())
+
+
+def test_the_same_model_from_another_commit_is_the_same_version(world: MemoryBackend, run: Run) -> None:
+    """A commit that changes only the docs registers nothing new and moves no traffic."""
+    delivered(world, run)
+    world.trainer.outputs = outputs(quality=1.0, champion=1.0)
+    endpoints = dict(world.serving.endpoints)
+
+    release = run(a_plan(commit="docs", champion=world.registry.champion("visits")))
+
+    assert release.ending is Ending.DELIVERED
+    assert [version.version for version in world.registry.versions("visits")] == [1]
+    assert world.serving.endpoints == endpoints
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_run_killed_at_any_call_ends_like_an_undisturbed_one(tmp_path: Path, after: bool) -> None:
+    """Killed before or after its n-th call of a port, for every n, and run again: the same end, nothing twice."""
+    for death in count(1):
+        world = MemoryBackend(tmp_path / f"{after}-{death}", outputs())
+        mortal = Mortal(world.ports, death, after=after)
+        with suppress(Killed):
+            deliver(a_plan(), Journal(mortal.ports, "a test that dies", lambda _: None))
+        if mortal.lives > 0:
+            break
+        world.ledger.leases.clear()
+
+        release = deliver(a_plan(), Journal(world.ports, "a test", lambda _: None))
+
+        assert release.ending is Ending.DELIVERED, f"killed at call {death}"
+        assert [serves(world, stage.endpoint) for stage in (DEV, TEST, PROD)] == [[1], [1], [1]]
+        assert len(world.ledger.releases()) == len(world.trainer.runs) == len(world.registry.made["visits"]) == 1
+        assert world.registry.champions["visits"].version == 1
+    assert death > 100
+
+
+class Killed(BaseException):
+    """SIGKILL leaves no chance to clean up, and neither does this."""
+
+
+class Mortal:
+    """Ports that count their calls, and kill whoever makes the last one."""
+
+    def __init__(self, ports: Backend, lives: int, *, after: bool) -> None:
+        self.lives = lives
+        self.after = after
+        self.ports = replace(
+            ports,
+            trainer=self.wrap(ports.trainer),
+            registry=self.wrap(ports.registry),
+            serving=self.wrap(ports.serving),
+            data=self.wrap(ports.data),
+            ledger=self.wrap(ports.ledger),
+        )
+
+    def wrap(self, port: Any) -> Any:
+        return _MortalPort(port, self)
+
+
+class _MortalPort:
+    def __init__(self, port: object, owner: Mortal) -> None:
+        self.port = port
+        self.owner = owner
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        method = getattr(self.port, name)
+
+        def call(*words: object, **named: object) -> object:
+            self.owner.lives -= 1
+            if self.owner.lives == 0 and not self.owner.after:
+                raise Killed
+            made = method(*words, **named)
+            if self.owner.lives == 0:
+                raise Killed
+            return made
+
+        return call

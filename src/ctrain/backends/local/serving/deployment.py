@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from ctrain.backends.local.serving.folder import tail, trim
-from ctrain.backends.local.serving.server import Server, start_server
+from ctrain.backends.local.serving.server import GRACE, Server, start_server
 from ctrain.backends.local.serving.wish import Placement
 from ctrain.serving import Deployment, Probe
 
@@ -104,11 +104,13 @@ class KeptDeployment:
             self._server = server = await start_server(self.placement, self.log, self._lock)
         except OSError as problem:
             return f"its server cannot be started: {problem}"
+        grace = GRACE
         try:
             reason = await self._come_up(server) or await self._watch(server)
+            grace = 0.0  # a server that is sick has nothing to finish
         finally:
             self.ready = False
-            code = await server.end()
+            code = await server.end(grace)
         return f"{reason} (exit code {code})" if code >= 0 else f"{reason} (signal {-code})"
 
     async def _come_up(self, server: Server) -> str | None:

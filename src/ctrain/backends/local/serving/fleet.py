@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.serving.folder import Folder, folders
 from ctrain.backends.local.serving.port import ensure_running, reach, see
-from ctrain.backends.local.serving.remote import ask
+from ctrain.backends.local.serving.remote import TIMEOUT, ask
 from ctrain.errors import CtrainError, PlatformUnavailable
 from ctrain.serving import Endpoint
 
@@ -46,14 +46,15 @@ def up(home: Home, clock: Clock) -> list[Endpoint]:
     return [one for one in tried if isinstance(one, Endpoint)]
 
 
-def down(home: Home, clock: Clock, grace: float = 10.0) -> list[str]:
+def down(home: Home, clock: Clock, grace: float = 10.0, patience: float = TIMEOUT) -> list[str]:
     """Stop every endpoint and all its deployments, and return the names of those that ran.
 
-    What is left after `grace` seconds is killed. Endpoints keep their deployments, traffic, port and key.
+    One that does not answer within `patience` seconds, or is left after `grace`, is killed. Endpoints keep their
+    deployments, traffic, port and key.
     """
     running = [folder for folder in folders(home) if folder.running()]
     for folder in running:
-        _ask_to_leave(folder, clock)
+        _ask_to_leave(folder, clock, patience)
     until = clock.monotonic() + grace
     for folder in running:
         _wait_gone(folder, clock, until)
@@ -76,12 +77,12 @@ def _tried(folder: Folder, clock: Clock) -> Endpoint | CtrainError:
         return problem
 
 
-def _ask_to_leave(folder: Folder, clock: Clock) -> None:
+def _ask_to_leave(folder: Folder, clock: Clock, patience: float) -> None:
     contact = reach(folder, clock)
     if contact is not None:
         # One that does not listen is killed after the grace.
         with contextlib.suppress(ConnectionError, CtrainError):
-            ask(contact, "shut_down")
+            ask(contact, "shut_down", timeout=patience)
 
 
 def _wait_gone(folder: Folder, clock: Clock, until: float) -> None:

@@ -17,13 +17,13 @@ TIMEOUT = 30.0
 _KINDS: dict[str, type[CtrainError]] = {kind.__name__: kind for kind in (Conflict, PlatformUnavailable, UsageError)}
 
 
-def ask(contact: Contact, act: str, body: object = None) -> Endpoint:
+def ask(contact: Contact, act: str, body: object = None, timeout: float = TIMEOUT) -> Endpoint:
     """Do one act and return the endpoint as it is after it.
 
     Raises what the endpoint process raised, ConnectionError where it is not there, and PlatformUnavailable where it
     does not answer.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", contact.port, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection("127.0.0.1", contact.port, timeout=timeout)
     try:
         headers = {"Authorization": f"Bearer {contact.key}", "Content-Type": "application/json"}
         connection.request("POST", f"/{act}", json.dumps(body, default=str), headers)
@@ -32,7 +32,7 @@ def ask(contact: Contact, act: str, body: object = None) -> Endpoint:
     except TimeoutError:
         raise PlatformUnavailable(
             "the endpoint's process does not answer",
-            why=f"process {contact.pid} took longer than {TIMEOUT:g} s to {act}",
+            why=f"process {contact.pid} took longer than {timeout:g} s to {act}",
             hint="look into the endpoint.log of its folder; `ctrain local down` and `up` start it anew",
         ) from None
     except (http.client.HTTPException, ValueError) as problem:

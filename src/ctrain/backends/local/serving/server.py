@@ -70,13 +70,13 @@ class Server:
         await self.process.wait()
         self.gone.set()
 
-    async def end(self) -> int:
-        """Stop the group, kill what is left of it after `GRACE`, and return the first process' exit code."""
-        if self.process.returncode is None:
+    async def end(self, grace: float) -> int:
+        """Stop the group, kill what is left of it after `grace` seconds, and return the first process' exit code."""
+        if grace and self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.process.wait(), GRACE)
+                await asyncio.wait_for(self.process.wait(), grace)
         # Members of the group keep the lifeline open: only then the group's id is certainly still theirs.
         if not self.lifeline.at_eof() or self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,11 +30,11 @@ class Categories:
     codes: Ints
 
     @classmethod
-    def of(cls, values: npt.ArrayLike) -> Categories:
+    def of(cls, values: Iterable[str | None]) -> Categories:
         """From one value a row (text, or None); names come sorted, a missing value last."""
-        raw = np.asarray(values, dtype=object)
-        missing = np.fromiter((value is None for value in raw), dtype=np.bool_, count=len(raw))
-        names, codes = np.unique(np.where(missing, "", raw).astype(np.str_), return_inverse=True)
+        raw = list(values)
+        missing = np.array([value is None for value in raw], dtype=np.bool_)
+        names, codes = np.unique(np.array([value or "" for value in raw], dtype=np.str_), return_inverse=True)
         if not missing.any():
             return cls(tuple(names.tolist()), codes.astype(np.int64))
         codes[missing] = len(names)

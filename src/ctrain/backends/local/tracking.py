@@ -113,7 +113,7 @@ def _make(home: Home, version: str) -> None:
     with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=home.root) as folder:
         new = Path(folder, "mlflow.db")
         kept = _cache() / f"mlflow-{version}.db"
-        if kept.exists():
+        if _usable(kept):
             shutil.copyfile(kept, new)
         else:
             _by_mlflow("create", str(new), str(home.artifacts))
@@ -125,6 +125,16 @@ def _make(home: Home, version: str) -> None:
         with contextlib.closing(_connect(new)) as store:
             store.execute("UPDATE experiments SET artifact_location=? WHERE experiment_id=0", (f"{home.artifacts}/0",))
         new.rename(home.tracking_db)
+
+
+def _usable(kept: Path) -> bool:
+    if not kept.exists():
+        return False
+    try:
+        with contextlib.closing(_connect(kept)) as store:
+            return bool(_shape(store)["runs"])
+    except sqlite3.Error:
+        return False
 
 
 def _keep(made: Path, kept: Path) -> None:

@@ -60,7 +60,7 @@ class LocalTrainer:
         self.cores = cores or len(os.sched_getaffinity(0))
         self.grace = grace
         self.read = read
-        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, int] = {}
 
     # -- reading
 
@@ -89,7 +89,10 @@ class LocalTrainer:
 
     def _reap(self, job: str) -> None:
         """A process that we started and that has ended would stay a zombie for as long as we live."""
-        if job in self._started and self._started[job].poll() is not None:
+        if job in self._started:
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(self._started[job], os.WNOHANG)[0] == 0:
+                    return
             del self._started[job]
 
     # -- acting
@@ -128,7 +131,7 @@ class LocalTrainer:
             if not _take(lock, folder) or _was_started(folder):
                 return
             with (folder / "job.log").open("ab") as log:
-                self._started[folder.name] = subprocess.Popen(
+                process = subprocess.Popen(
                     [
                         sys.executable,
                         "-m",
@@ -145,6 +148,9 @@ class LocalTrainer:
                     pass_fds=(lock.fileno(),),
                 )
             (folder / "started").touch()
+        # It is meant to outlive us, and this object: who looks at the job reaps it (see `_reap`).
+        self._started[folder.name] = process.pid
+        process.returncode = 0
 
     def cancel(self, job: str) -> None:
         folder = self._folder(job)

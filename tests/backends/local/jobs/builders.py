@@ -61,7 +61,9 @@ def a_pipeline(
 ) -> Pipeline:
     return Pipeline(
         file=AT.file,
-        inputs={key: value if isinstance(value, Input) else an_input(key, value) for key, value in (inputs or {}).items()},
+        inputs={
+            key: value if isinstance(value, Input) else an_input(key, value) for key, value in (inputs or {}).items()
+        },
         outputs={
             key: value if isinstance(value, Output) else an_output(key, value) for key, value in (outputs or {}).items()
         },

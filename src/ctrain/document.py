@@ -81,11 +81,7 @@ def parse_document(content: bytes, file: Path, error: type[UsageError]) -> Docum
     except RecursionError:
         raise _too_deep(error, Location(file, 1)) from None
     except yaml.MarkedYAMLError as failure:
-        mark = failure.problem_mark or failure.context_mark
-        at = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1)
-        raise error(
-            "this is not valid YAML", why=failure.problem or "it cannot be parsed", hint="correct the syntax", at=at
-        ) from None
+        raise _malformed(failure, file, error) from None
     except yaml.YAMLError as failure:
         raise error(
             "this is not valid YAML", why=str(failure).splitlines()[0], hint="correct the syntax", at=Location(file, 1)
@@ -95,9 +91,21 @@ def parse_document(content: bytes, file: Path, error: type[UsageError]) -> Docum
     return Document(file, value, walk.places)
 
 
+def _malformed(failure: yaml.MarkedYAMLError, file: Path, error: type[UsageError]) -> UsageError:
+    mark, start = failure.problem_mark or failure.context_mark, failure.context_mark
+    hint = "correct the syntax"
+    if mark and start and start.line < mark.line:
+        hint += f", in what begins on line {start.line + 1}"
+    at = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1)
+    return error("this is not valid YAML", why=failure.problem or "it cannot be parsed", hint=hint, at=at)
+
+
 def _too_deep(error: type[UsageError], at: Location) -> UsageError:
     return error(
-        "this is nested too deeply", why=f"{MAX_DEPTH} levels is the limit", hint="flatten it, or remove the cycle", at=at
+        "this is nested too deeply",
+        why=f"{MAX_DEPTH} levels is the limit",
+        hint="flatten it, or remove the cycle",
+        at=at,
     )
 
 
@@ -138,7 +146,7 @@ class _Walk:
                 raise self.unplain(node.tag, at)
 
     def mapping(self, node: yaml.MappingNode, keys: Keys, depth: int) -> dict[str, Plain]:
-        own = {key.value for key, _ in node.value}
+        own = {key.value for key, _ in node.value if isinstance(key.value, str)}
         made: dict[str, Plain] = {}
         seen: set[str] = set()
         for key, value in node.value:
@@ -157,7 +165,7 @@ class _Walk:
             name = key.value
             if name in seen:
                 raise self.error(
-                    f"the key {name!r} stands twice", why="only one of them could count", hint="remove one", at=at
+                    f"the key {name[:60]!r} stands twice", why="only one of them could count", hint="remove one", at=at
                 )
             seen.add(name)
             self.places[(*keys, name)] = at
@@ -165,9 +173,12 @@ class _Walk:
         return made
 
     def scalar(self, node: yaml.ScalarNode, at: Location) -> Plain:
+        import yaml
+
         try:
             value = self.loader.construct_object(node)
-        except Exception:
+        except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
+            # PyYAML's constructors trust the tag: `!!bool x` is a KeyError, `!!timestamp x` an AttributeError
             raise self.unplain(node.tag, at) from None
         if value is None or isinstance(value, bool | int | float | str):
             return value
@@ -176,8 +187,9 @@ class _Walk:
         raise self.unplain(node.tag, at)
 
     def unplain(self, tag: str, at: Location) -> UsageError:
+        kind = tag.removeprefix("tag:yaml.org,2002:")[:60]
         return self.error(
-            f"values of type {tag.removeprefix('tag:yaml.org,2002:')} are not allowed",
+            f"values of type {kind if kind.isprintable() else repr(kind)} are not allowed",
             why="only text, numbers, booleans, lists and mappings are",
             hint="write it as plain text",
             at=at,

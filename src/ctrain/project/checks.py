@@ -18,6 +18,7 @@ from ctrain.project.settings import DataUse, ProjectFile, Trigger, TriggerSettin
 NAME = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9])*")
 INPUT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 ENDPOINT = re.compile(r"(?=.{3,32}$)[a-z](-?[a-z0-9])*")
 """Azure ML's rule for endpoint names, without the capitals that its hosts' names do not keep.
 
@@ -65,12 +66,20 @@ BOUNDS: Mapping[Keys, Bound] = {
 
 
 def unfit_values(value: Plain, keys: Keys = ()) -> Iterator[Problem]:
-    """What no setting may be: not a number, or infinite."""
+    """What no setting may be: not a number, infinite, larger than a machine's integers, or text of control bytes."""
     match value:
         case float() if not math.isfinite(value):
             yield Problem(keys, f"`{dotted(keys)}` must be finite", f"it is {value}", "write a plain number")
+        case int() if value.bit_length() > 63:
+            what = f"`{dotted(keys)}` is too large"
+            yield Problem(keys, what, f"it has {value.bit_length()} bits, and 63 is the limit", "correct the number")
+        case str() if _UNPRINTABLE.search(value):
+            yield Problem(
+                keys, f"`{dotted(keys)}` is not plain text", "it holds a control character", "write it without"
+            )
         case dict():
             for key, item in value.items():
+                yield from unfit_values(key, (*keys, key))
                 yield from unfit_values(item, (*keys, key))
         case list():
             for place, item in enumerate(value):
@@ -131,7 +140,7 @@ def _bad_name(keys: Keys, name: str, rule: str) -> Problem:
 
 def _data(file: ProjectFile) -> Iterator[Problem]:
     for keys, text in ((("pipeline",), file.pipeline), (("data", "local"), file.data.local)):
-        if not text.strip() or "\0" in text:
+        if not text.strip():
             yield Problem(keys, f"`{dotted(keys)}` is no path", f"it is {text!r}", "write a path relative to this file")
     azureml = file.data.azureml
     if azureml is not None and not azureml.startswith("azureml:"):

@@ -20,6 +20,7 @@ def refusals(errors: Sequence[ErrorDetails], document: Document) -> Iterator[Pro
     A key that is missing because it is misspelt is one problem, not two.
     """
     problems: dict[Keys, Problem] = {}
+    missing: set[Keys] = set()
     meant: set[Keys] = set()
     for error in errors:
         keys = _place(error["loc"], document)
@@ -27,6 +28,7 @@ def refusals(errors: Sequence[ErrorDetails], document: Document) -> Iterator[Pro
             case "missing":
                 keys = error["loc"]
                 problem = _missing(keys)
+                missing.add(keys)
             case "unexpected_keyword_argument":
                 problem = _unknown(keys, names_at(keys[:-1]))
                 meant.add((*keys[:-1], nearest(str(keys[-1]), names_at(keys[:-1])) or ""))
@@ -35,12 +37,16 @@ def refusals(errors: Sequence[ErrorDetails], document: Document) -> Iterator[Pro
             case _:
                 problem = _wrong_value(error["input"], keys)
         problems.setdefault(keys, problem)
-    yield from (problem for keys, problem in problems.items() if keys not in meant)
+    yield from (problem for keys, problem in problems.items() if keys not in missing & meant)
 
 
 def dotted(keys: Keys) -> str:
-    """`triggers.main.deploy[0]`."""
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
+    """`triggers.main.deploy[0]`. A key that would not print as one short word is quoted."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{_word(key)}" for key in keys).removeprefix(".")
+
+
+def _word(key: str) -> str:
+    return key if key.isprintable() and len(key) <= 60 else repr(key[:60])
 
 
 def _place(loc: Keys, document: Document) -> Keys:

@@ -208,7 +208,11 @@ class _Reader:
             case "arithmetic":
                 return _in_arithmetic(text, expression)
             case _:
-                return shlex.quote(text) if word.whole else " ".join(shlex.quote(part) for part in re.split("[ \t\n]+", text) if part)
+                return (
+                    shlex.quote(text)
+                    if word.whole
+                    else " ".join(shlex.quote(part) for part in re.split("[ \t\n]+", text) if part)
+                )
 
 
 def _in_arithmetic(text: str, expression: str) -> str:

@@ -67,11 +67,12 @@ class Job:
     # -- the loop
 
     def run(self) -> None:
-        """Until every step has ended, or none that is left can start."""
-        self.start_ready()
-        while self.running:
-            for ended in self.children.wait(None):
-                self.end_step(self.running.pop(ended.pid), ended.code)
+        """Until every step has ended, or none that is left can start.
+
+        Who cancels leaves the mark, then looks for our state; we wrote our state, and look for the mark. So one of us
+        sees the other.
+        """
+        while True:
             if self.asked_to_stop():
                 self.cancel()
                 return
@@ -79,6 +80,10 @@ class Job:
                 self.stop_running()
                 return
             self.start_ready()
+            if not self.running:
+                return
+            for ended in self.children.wait(None):
+                self.end_step(self.running.pop(ended.pid), ended.code)
 
     def asked_to_stop(self) -> bool:
         return self.children.asked_to_stop or (self.folder / "cancel").exists()

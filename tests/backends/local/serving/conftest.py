@@ -29,7 +29,7 @@ def init():
         case "exit": os._exit(9)
         case "hang": time.sleep(600)
 
-def run(raw):
+def run(raw, request_headers):
     asked = json.loads(raw)
     match asked.get("do"):
         case "raise": raise RuntimeError("the model broke")
@@ -40,6 +40,7 @@ def run(raw):
             with open(asked["file"], "a") as stream:
                 stream.write(os.environ["NAME"] + "\\n")
         case "file": return open("beside.txt").read()
+        case "headers": return dict(request_headers)
         case "environment": return sorted(os.environ)
     return {"name": os.environ["NAME"], "model": os.environ["AZUREML_MODEL_DIR"], "pid": os.getpid()}
 """

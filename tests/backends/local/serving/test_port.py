@@ -131,6 +131,23 @@ def test_what_cannot_be_served_is_refused_before_anything_is_started(
     assert served.look(ENDPOINT) == before
 
 
+def test_a_home_that_cannot_be_written_to_is_reported(platform: Platform) -> None:
+    """As a platform's problem, with the place; nothing half made is taken for an endpoint."""
+    platform.home.prepare()
+    platform.home.endpoints.write_text("in the way")
+    with pytest.raises(PlatformUnavailable, match="cannot write"):
+        platform.serving.create("visits")
+    assert platform.serving.look("visits") is None
+
+
+def test_settings_that_no_server_takes_are_a_failed_deployment(served: Platform) -> None:
+    """It says so at once, in words, and nothing is left running."""
+    served.place(ENDPOINT, served.spec("many", {"WORKER_COUNT": "lots"}))
+    seen = served.look(ENDPOINT).deployments["many"]
+    assert seen.state is DeploymentState.FAILED
+    assert "lots" in (seen.error or "")
+
+
 def test_a_taken_port_is_reported_and_not_evaded(platform: Platform) -> None:
     """The URL is what callers know: the error names the port, how to see who has it, and how to change it."""
     endpoint = platform.serving.create("taken")

@@ -122,6 +122,16 @@ def test_ids_of_requests_come_back(served: Platform) -> None:
     assert made.headers["x-request-id"]
 
 
+def test_headers_of_the_caller_reach_the_script_and_the_key_does_not(served: Platform) -> None:
+    """A script may read what a caller sends along; the endpoint's key is none of its business."""
+    url = served.look(ENDPOINT).scoring_url
+    sent = {"Authorization": key(served), "azureml-model-deployment": "blue", "X-Tenant": "north"}
+    with httpx.Client(trust_env=False) as client:
+        got = client.post(url, content=b'{"do": "headers"}', headers=sent).json()
+    assert got["X-Tenant"] == "north"
+    assert "Authorization" not in got
+
+
 def test_health_needs_no_key_and_the_schema_does(served: Platform) -> None:
     """`GET /` says that the endpoint is there; `/swagger.json` comes from a deployment."""
     assert post(served, "/", "GET").text == "Healthy"

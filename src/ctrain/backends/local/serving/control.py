@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from ctrain.backends.local.serving.wish import Placement, placement_from_json
-from ctrain.errors import CtrainError, UsageError
+from ctrain.errors import CtrainError, PlatformUnavailable, UsageError
 from ctrain.serving import Traffic
 
 
@@ -60,6 +60,11 @@ def control_server(key: str, endpoint: Controlled) -> web.Server:
             return web.json_response(endpoint.state())
         except CtrainError as refusal:
             return _refusal(refusal)
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+            return _refusal(
+                PlatformUnavailable("the endpoint cannot do this now", why=why, hint="make room on the disk")
+            )
         except (ValueError, KeyError, TypeError) as problem:
             why = f"{type(problem).__name__}: {problem}"
             return _refusal(UsageError("the endpoint cannot read this request", why=why, hint="use one ctrain version"))

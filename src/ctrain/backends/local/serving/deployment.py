@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from ctrain.backends.local.serving.folder import tail, trim
+from ctrain.backends.local.serving.folder import tail
 from ctrain.backends.local.serving.server import GRACE, Server, start_server
 from ctrain.backends.local.serving.wish import Placement
 from ctrain.serving import Deployment, Probe
@@ -102,7 +102,7 @@ class KeptDeployment:
         """One run of the server, from start to end. Returns why it ended."""
         try:
             self._server = server = await start_server(self.placement, self.log, self._lock)
-        except OSError as problem:
+        except (OSError, ValueError) as problem:
             return f"its server cannot be started: {problem}"
         grace = GRACE
         try:
@@ -149,7 +149,6 @@ class KeptDeployment:
         due = loop.time() + period
         failures = successes = 0
         while not await _within(server.gone, min(TICK, period)):
-            trim(self.log)
             if loop.time() < due:
                 continue
             if await self._probe(server, spec.liveness.timeout):

@@ -97,8 +97,12 @@ class EndpointProcess:
         """A deployment's first start ended."""
         async with self._writing:
             placement = replace(self.wish.deployments[name], served=failed is None, failed=failed)
-            self._commit(replace(self.wish, deployments={**self.wish.deployments, name: placement}))
             self.deployments[name].placement = placement
+            try:
+                self._commit(replace(self.wish, deployments={**self.wish.deployments, name: placement}))
+            except PlatformUnavailable as problem:
+                # Nobody waits for this: after a restart the deployment is simply tried anew.
+                logger.error("%s", problem)  # noqa: TRY400
 
     def _commit(self, wish: Wish) -> None:
         try:
@@ -175,9 +179,10 @@ async def serve(folder: Folder, wish: Wish, listener: socket.socket, started: Ca
         started()
         logger.info("serving on port %s", wish.port)
         while not process.leaving.is_set():
-            trim(folder.log)
+            for log in (folder.log, *(kept.log for kept in process.deployments.values())):
+                trim(log)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.leaving.wait(), 5)
+                await asyncio.wait_for(process.leaving.wait(), 1)
         data.close()
         await asyncio.gather(*(kept.stop() for kept in process.deployments.values()))
         folder.publish(None)

@@ -10,7 +10,8 @@ import ssl
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,9 +57,10 @@ class LocalServing:
 
     def create(self, endpoint: str) -> Endpoint:
         """Raises UsageError for a name that Azure ML would refuse, PlatformUnavailable where its port is taken."""
-        self._home.prepare()
         folder = Folder.of(self._home, endpoint)
-        folder.prepare()
+        with _writing(folder.root):
+            self._home.prepare()
+            folder.prepare()
         return ensure_running(folder, self._clock)
 
     def place(self, endpoint: str, spec: DeploymentSpec) -> None:
@@ -80,6 +82,8 @@ class LocalServing:
 
     def remove(self, endpoint: str, deployment: str) -> None:
         self._ask(endpoint, "remove", deployment)
+        # Its log stays: a rollout that failed removes what failed, and a person wants to know why.
+        shutil.rmtree(Folder.of(self._home, endpoint).deployment(deployment) / "code", ignore_errors=True)
 
     def score(self, endpoint: str, request: Request) -> Answer:
         """Ask over HTTP with the endpoint's key. Headers are made for each request: nothing leaks into the next."""
@@ -190,8 +194,21 @@ def _copied_code(folder: Folder, spec: DeploymentSpec) -> Path:
     wish = folder.wish()
     if wish is None or spec.name not in wish.deployments or wish.deployments[spec.name].failed:
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(".git", "__pycache__", ".venv", ".ctrain"))
+        with _writing(target):
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns(".git", "__pycache__", ".venv", ".ctrain"))
     return target
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise PlatformUnavailable(
+            f"cannot write to {place}",
+            why=problem.strerror or str(problem),
+            hint="make room on the disk, or make the folder writable",
+        ) from None
 
 
 def see(folder: Folder, clock: Clock) -> Endpoint | None:

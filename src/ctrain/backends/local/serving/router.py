@@ -30,10 +30,17 @@ BODY_LIMIT = 16 << 20
 """Bytes of a request's body; more is 413. Ours: it bounds what one caller can make this process hold."""
 
 _HOP = {
-    "connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "date", "server", "te",
+    "connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "te",
     "trailer", "upgrade", "proxy-authenticate", "proxy-authorization", "x-request-id", "x-ms-client-request-id",
 }  # fmt: skip
-_SENT_ON = ("content-type", "accept", "x-ms-request-id", "traceparent", "tracestate", "user-agent")
+_KEPT_BACK = _HOP | {"host", "authorization", "expect", DEPLOYMENT, "content-encoding"}
+"""Of a request: what is ours to say, or done with. Bodies come decompressed. All else reaches the scoring script."""
+
+
+_AUTO = ("Accept-Encoding", "User-Agent", "Content-Type")
+"""What aiohttp would add where the caller said nothing."""
+
+Headers = list[tuple[str, str]]
 
 
 class Router:
@@ -85,13 +92,14 @@ class Router:
             if named:
                 return _refused(404, "DeploymentNotFound", f"This endpoint has no deployment {named!r}.")
             return _refused(404, "NoDeployment", "No deployment of this endpoint has a share of the traffic.")
-        headers = {name: request.headers[name] for name in _SENT_ON if name in request.headers} | ids
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _KEPT_BACK]
+        headers += ids.items()
         if named is None and mirror and request.path == "/score":
             self._reflect(mirror, request, body, headers)
         return await self._ask(deployment, request, body, headers)
 
     async def _ask(
-        self, deployment: KeptDeployment, request: web.BaseRequest, body: bytes, headers: Mapping[str, str]
+        self, deployment: KeptDeployment, request: web.BaseRequest, body: bytes, headers: Headers
     ) -> web.Response:
         by = {DEPLOYMENT: deployment.placement.spec.name}
         url = deployment.url
@@ -106,7 +114,12 @@ class Router:
         deployment.in_flight += 1
         try:
             async with self._session.request(
-                request.method, url + request.path_qs, data=body or None, headers=headers, timeout=timeout
+                request.method,
+                url + request.path_qs,
+                data=body or None,
+                headers=headers,
+                timeout=timeout,
+                skip_auto_headers=_AUTO,
             ) as answer:
                 content = await answer.read()
         except TimeoutError:
@@ -122,7 +135,7 @@ class Router:
         passed |= {MODEL_STATUS: str(answer.status), MODEL_REASON: "model_error"}
         return web.Response(status=424, body=content, headers=passed)
 
-    def _reflect(self, mirror: Traffic, request: web.BaseRequest, body: bytes, headers: Mapping[str, str]) -> None:
+    def _reflect(self, mirror: Traffic, request: web.BaseRequest, body: bytes, headers: Headers) -> None:
         """Send a copy on, for its share of the requests; nobody waits for it, and past its limit it is dropped."""
         for name, share in mirror.items():
             deployment = self._deployments.get(name)
@@ -132,7 +145,7 @@ class Router:
                 task.add_done_callback(self._mirrored.discard)
 
     async def _unanswered(
-        self, deployment: KeptDeployment, request: web.BaseRequest, body: bytes, headers: Mapping[str, str]
+        self, deployment: KeptDeployment, request: web.BaseRequest, body: bytes, headers: Headers
     ) -> None:
         await self._ask(deployment, request, body, headers)
 

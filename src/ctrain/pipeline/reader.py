@@ -159,12 +159,31 @@ def _of_component(root: Cursor, reading: Reading) -> Pipeline:
         made,
         file=root.document.file,
         inputs=inputs,
+        outputs=_replaced_outputs(made, root),
         code=reading.sources.digest(reading.within[0].parent),
         experiment=root.text_of("experiment_name"),
         display_name=root.text_of("display_name") or made.display_name,
         force_rerun=made.force_rerun or _force_rerun(root, root.get("settings"), reading),
         continue_on_step_failure=_goes_on(root.get("settings")),
     )
+
+
+def _replaced_outputs(made: Pipeline, root: Cursor) -> dict[str, Output]:
+    """The component's outputs, with the places that the job asks for."""
+    outputs = dict(made.outputs)
+    for name, given in _outputs(root)[0].items():
+        if name not in outputs:
+            raise (
+                root.child("outputs", None)
+                .child(name, None)
+                .refuse(
+                    f"the component has no output {name!r}",
+                    why="the job names it",
+                    hint=did_you_mean(name, outputs, "remove it"),
+                )
+            )
+        outputs[name] = replace(outputs[name], path=given.path or outputs[name].path)
+    return outputs
 
 
 def _as_step(root: Cursor) -> Cursor:

@@ -12,6 +12,7 @@ from ctrain.gate import EvaluationSettings, GateSettings, Rule
 from ctrain.plan import Deploy, Gate, Plan, PlanStep, Register, Train
 from ctrain.project import Trigger
 from ctrain.rollout import DeploymentSettings, Stage
+from ctrain.serving import DeploymentSpec
 from ctrain.smoke import SmokeSettings
 from ctrain.training import Identity, JobStatus, Scalar, TrainingRun, TrainingSpec, job_name
 from ctrain.version import Lineage, ModelVersion, Source
@@ -134,3 +135,9 @@ def outputs(
 def _score(row: int, label: int, quality: float) -> float:
     noise = ((row * 2654435761) % 1000) / 1000
     return round(quality * (0.25 + 0.5 * label) + (1 - quality) * noise, 6)
+
+
+def a_deployment_spec(name: str, *, crash: bool = False, model_uri: str = "/models/d1") -> DeploymentSpec:
+    """A deployment of `visits:1`; `crash` makes it fail as it starts."""
+    variables = {"BEHAVE": "crash"} if crash else {}
+    return DeploymentSpec(name, "visits", 1, "d1", model_uri, environment_variables=variables)

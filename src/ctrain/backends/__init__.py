@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _local(project: Project) -> Backend:
-    from ctrain.backends.local import connect_local
+    from ctrain.backends.local.connect import connect_local
 
     return connect_local(project)
 

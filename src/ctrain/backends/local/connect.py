@@ -1,0 +1,36 @@
+"""Open the embedded platform for a project. Opening it starts nothing and writes nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.local.data import LocalData
+from ctrain.backends.local.home import Home
+from ctrain.backends.local.ledger import LocalLedger
+from ctrain.backends.local.registry import LocalRegistry
+from ctrain.backends.local.serving.port import LocalServing
+from ctrain.backends.local.trainer import LocalTrainer
+from ctrain.ports import Backend
+from ctrain.project import Project
+
+
+def home_of(project: Project) -> Home:
+    """`CTRAIN_HOME`, else the file's `backends.local.home`, else `.ctrain` beside the file."""
+    asked = os.environ.get("CTRAIN_HOME") or project.backends.local.home or ".ctrain"
+    return Home((project.root / Path(asked).expanduser()).absolute())
+
+
+def connect_local(project: Project) -> Backend:
+    """The backend on this machine."""
+    home, clock, settings = home_of(project), SystemClock(), project.backends.local
+    return Backend(
+        name="local",
+        trainer=LocalTrainer(home, environments=settings.environments, cores=settings.cores),
+        registry=LocalRegistry(home),
+        serving=LocalServing(home, clock),
+        data=LocalData(home, project.root),
+        ledger=LocalLedger(home, clock),
+        clock=clock,
+    )

@@ -47,5 +47,3 @@ def command_step(pipeline: Pipeline, name: str) -> CommandStep:
     found = next(step for step in pipeline.steps if step.name == name)
     assert isinstance(found, CommandStep)
     return found
-
-

@@ -24,7 +24,7 @@ def an_answer(body: object, *, status: int = 200, by: str | None = "green", mode
 
 def test_golden_rows_are_asked_together_and_one_by_one() -> None:
     """All at once finds what only a batch breaks, singly what only a row does."""
-    asked = [case.scores for case in cases(GOLDEN) if case.kind == "golden"]
+    asked = [case.scores for case in cases(GOLDEN) if case.kind != "malformed"]
 
     assert asked == [(0.25, 0.5), (0.25,), (0.5,)]
 

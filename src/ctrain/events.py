@@ -259,9 +259,8 @@ def from_json(line: str) -> Event:
     return Event(told["release"], datetime.fromisoformat(told["at"]), told["by"], what)
 
 
-def replay(events: Iterable[Event]) -> Release | None:
-    """The release that these events, oldest first, add up to."""
-    release: Release | None = None
+def replay(events: Iterable[Event], release: Release | None = None) -> Release | None:
+    """The release that these events, oldest first, add up to; or what they make of one that is known already."""
     for event in events:
         if isinstance(event.what, Opened):
             release = Release(event.release, event.what.plan, event.at)

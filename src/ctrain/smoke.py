@@ -71,7 +71,7 @@ class Case:
     name: str
     body: bytes
     scores: tuple[float, ...] | None
-    kind: Literal["golden", "malformed"] = "golden"
+    kind: Literal["golden", "row", "malformed"] = "golden"
 
 
 def cases(golden: Golden | None) -> tuple[Case, ...]:
@@ -80,7 +80,7 @@ def cases(golden: Golden | None) -> tuple[Case, ...]:
     if golden is not None and golden.rows:
         asked.append(Case(f"{len(golden.rows)} golden rows at once", golden.body(), golden.scores))
         asked.extend(
-            Case(f"golden row {place + 1}", golden.body(place, place + 1), (score,))
+            Case(f"golden row {place + 1}", golden.body(place, place + 1), (score,), "row")
             for place, score in enumerate(golden.scores)
         )
     asked.append(Case("a body that is not JSON", b"{not json", None, "malformed"))
@@ -104,6 +104,14 @@ def judge(case: Case, answer: Answer, deployment: str, tolerance: float) -> Find
     except ValueError as problem:
         return Finding(case.name, Outcome.FAIL, str(problem))
     return _compare(case.name, case.scores, scores, tolerance)
+
+
+def one_by_one(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings over single golden rows: in one where all is well, else those that are not."""
+    wrong = tuple(finding for finding in findings if finding.outcome is not Outcome.PASS)
+    if wrong or not findings:
+        return wrong
+    return (Finding(f"{len(findings)} golden rows one by one", Outcome.PASS, findings[0].says),)
 
 
 _NOT_THE_MODELS = (401, 403, 404, 408, 424, 429)

@@ -28,7 +28,7 @@ class Progress:
         self.at = at
         self.live: Live | None = None
         self.told: set[tuple[str, str]] = set()
-        self.began: datetime | None = None
+        self.began: dict[str, datetime] = {}
 
     def __enter__(self) -> Progress:
         return self
@@ -78,8 +78,11 @@ class Progress:
             case events.Shifted(stage, traffic):
                 split = ", ".join(f"{name} {percent}%" for name, percent in traffic.items() if percent) or "nothing"
                 self._line("→", None, stage, f"traffic: {split}")
+            case events.RolloutBegan(stage):
+                self.began[stage] = event.at
             case events.Promoted(stage, deployment):
-                self._line("✓", "green", stage, f"{deployment} serves")
+                took = duration((event.at - self.began.get(stage, event.at)).total_seconds())
+                self._line("✓", "green", stage, f"{deployment} serves, after {took}")
             case _:
                 self._trouble(event)
 
@@ -137,7 +140,7 @@ class Progress:
             self._line("✗", "red", "train", f"{run.status}: {run.error or 'no reason was given'}")
 
     def _excerpt(self, log: str) -> None:
-        for line in log.strip().splitlines()[-20:]:
+        for line in log.strip().splitlines()[-12:]:
             say(f"      │ {line}")
 
     def _now(self, text: str) -> None:

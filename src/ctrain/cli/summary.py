@@ -18,6 +18,8 @@ def show_end(release: Release, s: Session) -> int:
     say()
     if release.ending is None:
         return _show_waiting(release)
+    if s.journal.recorded == 0:
+        say("nothing to do: this commit, data and configuration have had their release", bold=True)
     color = "green" if release.ending is Ending.DELIVERED else "red"
     took = f" in {duration((release.closed - release.opened).total_seconds())}" if release.closed else ""
     say(f"{release.id}: {release.ending}{took}", color=color, bold=True)
@@ -25,6 +27,8 @@ def show_end(release: Release, s: Session) -> int:
     stages = status(s.project.stages, s.at)
     if release.plan.deploys or release.ending is not Ending.DELIVERED:
         _show_stages(stages)
+    if release.ending in (Ending.ROLLED_BACK, Ending.REJECTED, Ending.UNDECIDED, Ending.TRAINING_FAILED):
+        say("  next       commit a change and run again, or `ctrain run --fresh`")
     say(f"  record     ctrain show {release.id}")
     say(f"  logs       ctrain logs {release.id}")
     if release.ending is Ending.NOT_RESTORED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from ctrain import events, rollout
-from ctrain.errors import UsageError
+from ctrain.errors import Conflict, UsageError
 from ctrain.flow.journal import Journal, Waiting
 from ctrain.flow.judge import blocking_reason
 from ctrain.flow.smoke_test import smoke_test
@@ -21,16 +21,31 @@ READY_SECONDS = 1800.0
 def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
     """The release with this stage taken over, or restored and ended."""
     stage = step.stage
-    record = release.stage(stage.name)
-    if record is None or record.promoted is None:
+    if not release.serves(stage.name):
         journal.lock(f"endpoint/{stage.endpoint}")
         try:
-            release = _roll_out(release, stage, journal)
+            release = _roll_out(_again(release, stage, journal), stage, journal)
         finally:
             journal.unlock(f"endpoint/{stage.endpoint}")
     if step.last and not release.ended and not release.crowned:
         release = _crown(release, journal)
     return release
+
+
+def _again(release: Release, stage: Stage, journal: Journal) -> Release:
+    """A rollout that failed before may be tried again; a version that was rolled back stays off the stage."""
+    record = release.stage(stage.name)
+    if record is None or not record.over:
+        return release
+    if record.rolled_back is not None:
+        raise Conflict(
+            f"{release.version} does not go back to {stage.name}",
+            why=f"it was rolled back there: {record.rolled_back}",
+            hint="make a new version, with a new commit or with `ctrain run --fresh`",
+        )
+    endpoint = journal.at.serving.look(stage.endpoint)
+    before = rollout.live(endpoint.traffic) if endpoint else {}
+    return journal.record(release.id, events.RolloutBegan(stage.name, record.deployment, before))
 
 
 def _roll_out(release: Release, stage: Stage, journal: Journal) -> Release:

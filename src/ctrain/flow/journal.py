@@ -39,6 +39,8 @@ class Journal:
     tell: Tell
     leases: dict[str, Lease] = field(default_factory=dict)
     renewed: float = 0.0
+    recorded: int = 0
+    releases: dict[str, Release] = field(default_factory=dict)
 
     def lock(self, name: str) -> None:
         """Take a lock and hold it until `unlock`. Raises Conflict where somebody else has it."""
@@ -68,8 +70,11 @@ class Journal:
         event = Event(release, self.at.clock.now(), self.by, what)
         lease = next(reversed(self.leases.values()), None)
         self.at.ledger.append(event, lease)
+        self.recorded += 1
         self.tell(event)
-        made = replay(self.at.ledger.events(release))
+        known = self.releases.get(release)
+        made = replay([event], known) if known else replay(self.at.ledger.events(release))
         if made is None:
             raise LookupError(f"the release {release} has no opening event")
+        self.releases[release] = made
         return made

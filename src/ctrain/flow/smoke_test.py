@@ -12,7 +12,7 @@ from ctrain.flow.judge import golden_of
 from ctrain.ports import Backend
 from ctrain.rollout import Stage
 from ctrain.serving import Answer, Request
-from ctrain.smoke import Case, Golden, Load, cases, judge, judge_latency
+from ctrain.smoke import Case, Golden, Load, cases, judge, judge_latency, one_by_one
 from ctrain.verdict import Finding, Outcome, Verdict
 
 
@@ -21,13 +21,18 @@ def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *,
     at, settings = journal.at, stage.smoke
     golden = _first(golden_of(release, journal), settings.golden)
     findings = [_alive(at, stage.endpoint, deployment)]
+    singles: list[Finding] = []
     seconds: list[float] = []
     for case in cases(golden):
         journal.beat()
         finding, answer = _ask(at, stage, case, deployment, named=not live)
-        findings.append(finding)
-        if answer is not None and case.scores is not None and len(case.scores) == 1:
+        if case.kind != "row":
+            findings.append(finding)
+            continue
+        singles.append(finding)
+        if answer is not None:
             seconds.append(answer.seconds)
+    findings += one_by_one(singles)
     if settings.p95_ms is not None:
         findings.append(judge_latency("latency of single rows", seconds, 0, settings.p95_ms))
     if settings.load is not None and golden is not None and not live:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from ctrain.backends.local.jobs.plan import PlannedEnvironment
 from ctrain.errors import Location, PipelineError, PlatformUnavailable
@@ -199,26 +198,31 @@ def _build(found: Recipe, place: Path) -> None:
 
     log = place.with_suffix(".log")
     tool = uv.find_uv_bin()
-    make = [tool, "venv", "--no-python-downloads", "--python", found.python or sys.executable, str(place)]
+    wanted = place / "requirements.txt"
+    make = [tool, "venv", "--no-python-downloads", "--python", _interpreter(found.python), str(place)]
+    install = [tool, "pip", "install", "--python", str(place / "bin" / "python"), "-r", str(wanted)]
     with log.open("w") as written:
-        if subprocess.run(make, stdout=written, stderr=written, stdin=subprocess.DEVNULL, check=False).returncode:
-            raise _failed(f"no environment with Python {found.python or 'as here'} could be made", log)
-        wanted = place / "requirements.txt"
+        if not _ran(make, written):
+            hint = "install that Python, or change the conda file's"
+            raise _failed(f"there is no Python {found.python} here to build it with", log, hint)
         wanted.write_text("\n".join(found.requirements) + "\n")
-        python = str(place / "bin" / "python")
-        install = [tool, "pip", "install", "--python", python, "-r", str(wanted)]
-        if subprocess.run(install, stdout=written, stderr=written, stdin=subprocess.DEVNULL, check=False).returncode:
-            raise _failed("its packages could not be installed", log)
-    (place / ".complete").write_text(json.dumps({"python": found.python, "requirements": found.requirements}))
+        if not _ran(install, written):
+            raise _failed("its packages could not be installed", log, "correct the package, or check the network")
+    (place / ".complete").touch()
 
 
-def _failed(what: str, log: Path) -> PlatformUnavailable:
+def _interpreter(version: str) -> str:
+    """What uv is asked for: our own interpreter where it will do, as it is certainly there."""
+    ours = ".".join(map(str, sys.version_info[:3]))
+    return sys.executable if not version or f"{ours}.".startswith(f"{version}.") else version
+
+
+def _ran(command: list[str], log: IO[str]) -> bool:
+    done = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
+
+
+def _failed(what: str, log: Path, hint: str) -> PlatformUnavailable:
     said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-8:]
-    hint = (
-        "install that Python, or change the conda file's"
-        if "No interpreter found" in "\n".join(said)
-        else ("correct the package's name or version, or check the network")
-    )
-    return PlatformUnavailable(
-        f"the environment could not be built: {what}", why="\n".join([*said, f"the whole log: {log}"]), hint=hint
-    )
+    why = "\n".join([*said, f"the whole log: {log}"])
+    return PlatformUnavailable(f"the environment could not be built: {what}", why=why, hint=hint)

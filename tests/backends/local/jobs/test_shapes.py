@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,20 @@ SHAPES = sorted((Path(__file__).parents[3] / "pipeline" / "shapes").glob("*/pipe
 
 @pytest.mark.parametrize("file", SHAPES, ids=[file.parent.name for file in SHAPES])
 def test_it_runs(file: Path, home: Home) -> None:
-    """All steps are completed, and every output of the pipeline is there."""
+    """All steps are completed, and the pipeline's outputs hold what its `expected.json` says."""
     trainer = LocalTrainer(home)
     run = trained(trainer, a_spec(file=file))
     assert run.status is JobStatus.COMPLETED, f"{run.error}\n{trainer.logs('job-1')}"
     assert run.steps
-    assert all(Path(place).exists() for place in run.outputs.values())
+    expected = json.loads((file.parent / "expected.json").read_text())
+    assert {name: content(Path(run.outputs[name])) for name in expected} == expected
+
+
+def content(place: Path) -> str | dict[str, str]:
+    """A file's text, or that of each file in a folder."""
+    if place.is_file():
+        return place.read_text()
+    return {str(file.relative_to(place)): file.read_text() for file in place.rglob("*") if file.is_file()}
 
 
 def test_there_are_shapes() -> None:

@@ -18,10 +18,10 @@ ENDPOINT = "visits-dev"
 
 @pytest.fixture(scope="module")
 def served(shared: Platform) -> Platform:
-    """Blue at 70% and green at 30%; a request to green may take a second, and two may be pending."""
+    """Blue at 70% and green at 30%; a request to green may take two seconds, and two may be pending."""
     shared.serving.create(ENDPOINT)
     blue = shared.spec("blue", max_concurrent_requests=8)
-    shared.place(ENDPOINT, blue, shared.spec("green", request_timeout_ms=700))
+    shared.place(ENDPOINT, blue, shared.spec("green", request_timeout_ms=2000))
     shared.serving.route(ENDPOINT, {"blue": 70, "green": 30})
     return shared
 
@@ -101,7 +101,7 @@ def test_a_refusal_by_the_model_is_424_with_400(served: Platform) -> None:
 
 def test_a_slow_answer_is_a_timeout(served: Platform) -> None:
     """408 after the deployment's own request timeout."""
-    answer = ask(served, "green", do="sleep", seconds=1.2)
+    answer = ask(served, "green", do="sleep", seconds=2.5)
     assert (answer.status, answer.deployment) == (408, "green")
     served.until(ENDPOINT, "green", lambda _: ask(served, "green").status == 200, "answer again")
 

@@ -172,8 +172,9 @@ class KeptDeployment:
 
 
 def start_budget(liveness: Probe, readiness: Probe) -> float:
-    """Seconds that a server gets to come up: what its probes allow past their initial delay, up to `START_LIMIT`."""
-    return min(START_LIMIT, *(probe.failure_threshold * probe.period for probe in (liveness, readiness)))
+    """Seconds that a server gets to come up: what the stricter probe allows, up to `START_LIMIT`."""
+    probes = (liveness, readiness)
+    return min(START_LIMIT, *(probe.initial_delay + probe.failure_threshold * probe.period for probe in probes))
 
 
 def back_off(crashes: int) -> float:

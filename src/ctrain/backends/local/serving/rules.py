@@ -32,8 +32,9 @@ def placing(wish: Wish, placement: Placement) -> Wish | None:
 def routing(wish: Wish, traffic: Traffic, healthy: Collection[str]) -> Wish:
     """The wish with these shares set; those not named keep theirs.
 
-    Raises Conflict where a name is unknown, an unhealthy deployment would get traffic, or the shares do not sum to
-    100. They may sum to 0 until traffic first flowed. A deployment that gets live traffic is mirrored no more.
+    Raises Conflict where a name is unknown, an unhealthy deployment would get traffic, or the shares sum to neither
+    100 nor 0 (a first release that is rolled back leaves nothing that serves). A deployment that gets live traffic
+    is mirrored no more.
     """
     for name, share in traffic.items():
         if name not in wish.deployments:
@@ -50,12 +51,11 @@ def routing(wish: Wish, traffic: Traffic, healthy: Collection[str]) -> Wish:
             )
     merged = {name: share for name, share in {**wish.traffic, **traffic}.items() if share}
     total = sum(merged.values())
-    settled = total == 100 or (total == 0 and not any(wish.traffic.values()))
-    if not settled or any(not 0 < share <= 100 for share in merged.values()):
+    if total not in (0, 100) or any(not 0 < share <= 100 for share in merged.values()):
         shares = ", ".join(f"{name} {share}%" for name, share in merged.items()) or "nothing"
         raise Conflict(
             f"the traffic of {wish.name} cannot be split like that",
-            why=f"the shares must sum to 100, and would be {shares}",
+            why=f"the shares must sum to 100, or to 0, and would be {shares}",
             hint="name every deployment whose share changes",
         )
     return replace(

@@ -126,7 +126,7 @@ class LocalRegistry:
         if known is None:
             run = lineage.run_id if lineage.run_id and self.rows.has_run(lineage.run_id) else None
             tags = {**_tags(lineage), f"{PREFIX}digest": digest}
-            self._writer.ask(call="register", model=model, source=str(source), digest=digest, tags=tags, run=run)
+            self.writer.ask(call="register", model=model, source=str(source), digest=digest, tags=tags, run=run)
             known = self.rows.with_digest(model, digest)
         if known is None:
             raise PlatformUnavailable(
@@ -138,7 +138,8 @@ class LocalRegistry:
 
     def crown(self, version: ModelVersion) -> None:
         """Point the alias `champion` at this version. Raises Conflict where there is no such version."""
-        if version not in self.versions(version.name):
+        known = {(known.version, known.digest) for known in self.versions(version.name)}
+        if (version.version, version.digest) not in known:
             raise Conflict(
                 f"{version} cannot become the champion",
                 why="the registry has no such version, or another one under that number",
@@ -146,18 +147,19 @@ class LocalRegistry:
             )
         champion = self.champion(version.name)
         if champion is None or champion.version != version.version:
-            self._writer.ask(call="crown", model=version.name, version=version.version)
+            self.writer.ask(call="crown", model=version.name, version=version.version)
 
     def warm(self) -> None:
         """Start the process that writes, which takes a second or two, and return at once."""
-        self._writer.start()
+        self.writer.start()
 
     def close(self) -> None:
         """End the process that writes. It also ends with ours, and when it has not been asked for a while."""
-        self._writer.close()
+        self.writer.close()
 
     @cached_property
-    def _writer(self) -> RegistryWriter:
+    def writer(self) -> RegistryWriter:
+        """The process that writes; it is started by what first needs it."""
         from ctrain.backends.local.registry_client import RegistryWriter
 
         return RegistryWriter(self.home)

@@ -60,3 +60,24 @@ def test_a_single_problem_is_the_error_itself() -> None:
 
     assert (told.what, told.why, told.hint, told.at) == ("what", "why", "hint", AT)
     assert told.problems == (Problem("what", "why", "hint", AT),)
+
+
+def _rows(columns: str) -> list[list[str]]:
+    """The cells of the rows of a table in docs/exit-codes.md, by the line that heads it."""
+    page = (Path(__file__).parents[1] / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    table = page.partition(f"{columns}\n")[2].partition("\n\n")[0].splitlines()[1:]
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in table]
+
+
+def test_the_documented_codes_are_the_codes() -> None:
+    """docs/exit-codes.md is what users rely on."""
+    documented = {row[1]: int(row[0]) for row in _rows("| code | name | means | what to do |")}
+
+    assert documented == {code.name: code.value for code in ExitCode}
+
+
+def test_the_documented_errors_are_the_errors() -> None:
+    """Every class, with its code."""
+    documented = {row[0]: int(row[1]) for row in _rows("| error | code |")}
+
+    assert documented == {kind.__name__: kind.exit_code.value for kind in RAISED}

@@ -26,7 +26,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What the process ends with. `docs/exit-codes.md` is generated from the comments' wording."""
+    """What the process ends with; `docs/exit-codes.md` says what to do about each."""
 
     DONE = 0
     BUG = 1

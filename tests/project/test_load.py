@@ -14,6 +14,7 @@ from ctrain.document import MAX_BYTES
 from ctrain.errors import ExitCode, ProjectError
 from ctrain.project import DataUse, Project, Trigger, find_project, load_project
 from ctrain.rollout import DeploymentSettings
+from ctrain.serving import ScoringCode
 from tests.project.builders import SMALLEST, a_file, a_loaded_project, places, replaced
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
@@ -79,6 +80,21 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert project.pipeline == tmp_path / "team/pipelines/train.yml"
     assert project.data_reference("local") == str(tmp_path / "team/visits.parquet")
+
+
+def test_a_scoring_script_is_found_from_anywhere(tmp_path: Path) -> None:
+    """Its folder and its environment are files of the project; an Azure ML environment is none."""
+    scoring = {"code": "scoring", "script": "score.py"}
+    stages = {
+        "dev": {"endpoint": "visits-dev", "deployment": {"scoring": scoring | {"environment": "conda.yml"}}},
+        "prod": {"endpoint": "visits-prod", "deployment": {"scoring": scoring | {"environment": "azureml:env:1"}}},
+    }
+
+    project = a_loaded_project(tmp_path, stages=stages)
+
+    local, azure = (stage.deployment.scoring for stage in project.stages)
+    assert local == ScoringCode(str(tmp_path / "scoring"), "score.py", str(tmp_path / "conda.yml"))
+    assert azure == ScoringCode(str(tmp_path / "scoring"), "score.py", "azureml:env:1")
 
 
 def test_a_stage_takes_from_the_top_level_what_it_leaves_out(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ def test_the_policy_is_the_same_on_every_machine(tmp_path: Path) -> None:
     metrics = SMALLEST["gate"]["metrics"] | {"log_loss": {"direction": "down", "rule": "absolute", "ceiling": 0.6}}
     turned = dict(reversed(metrics.items()))
 
-    one = a_loaded_project(tmp_path / "one", gate={"metrics": metrics})
-    other = a_loaded_project(tmp_path / "other", gate={"metrics": turned})
+    deployment = {"scoring": {"code": "scoring", "script": "score.py", "environment": "conda.yml"}}
+
+    one = a_loaded_project(tmp_path / "one", gate={"metrics": metrics}, deployment=deployment)
+    other = a_loaded_project(tmp_path / "other", gate={"metrics": turned}, deployment=deployment)
 
     assert one.policy_digest == other.policy_digest
     assert len(one.policy_digest) == 64

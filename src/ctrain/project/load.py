@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ctrain import errors
-from ctrain.document import Document, Plain, read_document
+from ctrain.document import Document, read_document
 from ctrain.errors import ProjectError
 from ctrain.gate import Problem
 from ctrain.project.checks import check, unfit_values
@@ -16,6 +16,7 @@ from ctrain.project.project import Project, rule_of
 from ctrain.project.refusals import refusals, shown
 from ctrain.project.settings import ProjectFile, Trigger, TriggerSettings
 from ctrain.rollout import DeploymentSettings, Stage
+from ctrain.serving import ScoringCode
 
 FILE_NAME = "ctrain.yaml"
 
@@ -91,7 +92,7 @@ def _completed(written: ProjectFile, document: Document) -> Project:
             trigger: rule_of(trigger, written.triggers.get(trigger, TriggerSettings()), names) for trigger in Trigger
         },
         stages=tuple(
-            Stage(name, stage.endpoint, stage.approval, stage.smoke, _deployment(written, name, document.value))
+            Stage(name, stage.endpoint, stage.approval, stage.smoke, _deployment(written, name, document))
             for name, stage in written.stages.items()
         ),
         backend=written.backend,
@@ -99,14 +100,23 @@ def _completed(written: ProjectFile, document: Document) -> Project:
     )
 
 
-def _deployment(written: ProjectFile, stage: str, plain: Plain) -> DeploymentSettings:
+def _deployment(written: ProjectFile, stage: str, document: Document) -> DeploymentSettings:
     """The stage's own settings where it has them, else the top level's; variables are merged one by one."""
-    given = plain
+    given = document.value
     for key in ("stages", stage, "deployment"):
         given = given.get(key) if isinstance(given, dict) else None
-    if not isinstance(given, dict):
-        return written.deployment
-    own = written.stages[stage].deployment
-    variables = {**written.deployment.environment_variables, **own.environment_variables}
-    changes = {key: getattr(own, key) for key in given} | {"environment_variables": variables}
-    return replace(written.deployment, **changes)
+    settings = written.deployment
+    if isinstance(given, dict):
+        own = written.stages[stage].deployment
+        variables = {**settings.environment_variables, **own.environment_variables}
+        settings = replace(settings, **{key: getattr(own, key) for key in given} | {"environment_variables": variables})
+    return replace(settings, scoring=_located(settings.scoring, document.file.absolute().parent))
+
+
+def _located(scoring: ScoringCode | None, root: Path) -> ScoringCode | None:
+    if scoring is None:
+        return None
+    environment = scoring.environment
+    if environment is not None and not environment.startswith("azureml:"):
+        environment = str(root / environment)
+    return replace(scoring, code=str(root / scoring.code), environment=environment)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from os.path import relpath
 from pathlib import Path
 
 from ctrain.document import nearest
@@ -35,7 +36,8 @@ class TriggerRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """`file` and `pipeline` are absolute; `stages` are in order, each with its complete deployment settings."""
+    """`file` and `pipeline` are absolute; `stages` are in order, each with its complete deployment settings,
+    whose paths are absolute, too."""
 
     file: Path
     name: str
@@ -89,9 +91,20 @@ class Project:
     @property
     def policy_digest(self) -> str:
         """A sha256 over what a release is judged by: gate, evaluation and stages. Alike on every machine."""
-        policy = [asdict(self.evaluation), asdict(self.gate), [asdict(stage) for stage in self.stages]]
+        policy = [asdict(self.evaluation), asdict(self.gate), [_portable(stage, self.root) for stage in self.stages]]
         canonical = json.dumps(policy, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _portable(stage: Stage, root: Path) -> dict[str, object]:
+    """The stage with its paths relative to the project again."""
+    scoring = stage.deployment.scoring
+    if scoring is not None:
+        environment = scoring.environment
+        if environment is not None and Path(environment).is_absolute():
+            environment = relpath(environment, root)
+        scoring = replace(scoring, code=relpath(scoring.code, root), environment=environment)
+    return asdict(replace(stage, deployment=replace(stage.deployment, scoring=scoring)))
 
 
 def rule_of(trigger: Trigger, written: TriggerSettings, stages: tuple[str, ...]) -> TriggerRule:

@@ -117,8 +117,8 @@ class Serving(Protocol):
     def route(self, endpoint: str, traffic: Traffic) -> None:
         """Set the live split for the deployments named; those not named keep their share.
 
-        Raises Conflict where the result would not sum to 100, or names a deployment that is absent or
-        not healthy.
+        Raises Conflict where the result would sum to neither 100 nor 0, or names a deployment that is absent or not
+        healthy.
         """
         ...
 

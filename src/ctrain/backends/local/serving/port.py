@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
+import shlex
 import shutil
 import ssl
 import subprocess
@@ -12,7 +14,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -217,12 +219,12 @@ def see(folder: Folder, clock: Clock) -> Endpoint | None:
     if wish is None:
         return None
     contact = reach(folder, clock)
+    seen: Endpoint | None = None
     if contact is not None:
-        try:
-            return ask(contact, "state")
-        except ConnectionError:
-            pass
-    return asleep(folder, folder.wish() or wish)
+        with contextlib.suppress(ConnectionError):
+            seen = ask(contact, "state")
+    seen = seen or asleep(folder, folder.wish() or wish)
+    return replace(seen, key_command=f"cat {shlex.quote(str(folder.key_file))}")
 
 
 def reach(folder: Folder, clock: Clock) -> Contact | None:

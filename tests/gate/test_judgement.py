@@ -1,0 +1,364 @@
+"""The verdict over a project's rules: what passes, what never does, and what is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctrain.gate import Categories, EvaluationSettings, Evidence, GateSettings, Rule, Slices, judge
+from ctrain.gate.settings import Direction
+from ctrain.verdict import Finding, Outcome, Verdict
+from tests.gate.cases import (
+    BINARY,
+    BINARY_METRICS,
+    REGRESSION,
+    REGRESSION_METRICS,
+    a_hundred_and_more,
+    gate,
+    measured,
+    non_inferior,
+    scored,
+    sliced,
+)
+
+FLOOR = Rule(direction="up", rule="absolute", floor=0.6)
+AUC = gate(auc=non_inferior(margin=0.05, floor=0.6))
+CHAMPION = "visits:3"
+
+
+def judged(
+    rules: GateSettings = AUC,
+    evidence: Evidence | None = None,
+    champion: str | None = CHAMPION,
+    evaluation: EvaluationSettings = BINARY,
+    comparable: bool = True,
+    **logged: float,
+) -> Verdict:
+    rows = a_hundred_and_more(2000) if evidence is None else evidence
+    return judge(rules, evaluation, rows, champion=champion, logged=logged, comparable=comparable)
+
+
+def found(verdict: Verdict, subject: str) -> Finding:
+    return next(finding for finding in verdict.findings if finding.subject == subject)
+
+
+def test_a_good_challenger_passes() -> None:
+    """One finding for the floor, one against the champion, with what was measured."""
+    verdict = judged()
+    assert verdict.outcome is Outcome.PASS
+    assert [finding.subject for finding in verdict.findings] == ["auc floor", "auc against the champion"]
+    against = found(verdict, "auc against the champion").measured
+    assert set(against) == {"challenger", "champion", "difference", "low", "high", "margin", "rows"}
+    assert against["challenger"] - against["champion"] == pytest.approx(against["difference"])
+    assert verdict.notes == ("compared with visits:3, on the same rows",)
+
+
+def test_a_worse_challenger_fails() -> None:
+    """Noise beyond the margin."""
+    evidence = scored(4000, np.random.default_rng(0), ours=3.0)
+    assert judged(gate(auc=non_inferior(margin=0.01)), evidence).outcome is Outcome.FAIL
+
+
+def test_too_narrow_a_margin_is_inconclusive() -> None:
+    """And says how many rows would decide."""
+    verdict = judged(gate(auc=non_inferior(margin=0.001)), scored(300, np.random.default_rng(1), ours=0.6))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "would decide" in verdict.findings[0].says
+
+
+def test_a_challenger_under_its_floor_fails_whatever_the_champion() -> None:
+    """Both being bad is not good."""
+    assert judged(gate(auc=non_inferior(floor=0.99))).outcome is Outcome.FAIL
+
+
+def test_without_a_champion_only_limits_are_judged() -> None:
+    """And a note says so."""
+    verdict = judged(champion=None)
+    assert verdict.outcome is Outcome.PASS
+    assert [finding.subject for finding in verdict.findings] == ["auc floor"]
+    assert "no champion yet: auc could not be compared" in verdict.notes[0]
+
+
+def test_without_a_champion_and_without_a_limit_nothing_passes() -> None:
+    """A first model needs a floor."""
+    verdict = judged(gate(auc=non_inferior()), champion=None)
+    assert verdict.outcome is Outcome.ERROR
+    assert "add a floor" in found(verdict, "gate").says
+
+
+def test_a_champion_without_predictions_is_an_error() -> None:
+    """Its metric of an old run is never compared with; what to do is said."""
+    verdict = judged(evidence=replace(a_hundred_and_more(2000), champion=None))
+    assert verdict.outcome is Outcome.ERROR
+    says = found(verdict, "auc against the champion").says
+    assert "visits:3" in says
+    assert "champion_prediction" in says
+
+
+def test_a_sample_is_compared_for_information_only() -> None:
+    """A challenger of a sample may well be worse than a champion of everything: the floor decides."""
+    evidence = scored(4000, np.random.default_rng(0), ours=1.5)
+    verdict = judged(gate(auc=non_inferior(margin=0.001, floor=0.6)), evidence, comparable=False)
+    assert verdict.outcome is Outcome.PASS
+    against = found(verdict, "auc against the champion")
+    assert against.outcome is Outcome.FAIL
+    assert not against.blocking
+    assert "trained on all the data" in verdict.notes[0]
+
+
+def test_a_sample_without_a_limit_does_not_pass() -> None:
+    """Nothing would have been judged."""
+    verdict = judged(gate(auc=non_inferior()), comparable=False)
+    assert verdict.outcome is Outcome.ERROR
+    assert "sample" in found(verdict, "gate").says
+
+
+def test_advisory_rules_alone_do_not_pass() -> None:
+    """A gate that blocks nothing is no gate."""
+    verdict = judged(gate(auc=non_inferior(blocking=False)))
+    assert verdict.outcome is Outcome.ERROR
+    assert "no rule of the gate is blocking" in found(verdict, "gate").says
+
+
+def test_contradicting_settings_are_errors_before_anything_is_measured() -> None:
+    """A typo in a metric, here; `project` refuses it earlier, and the gate does not rely on that."""
+    verdict = judged(gate(auk=non_inferior(), auc=FLOOR))
+    assert [finding.subject for finding in verdict.findings] == ["gate.metrics.auk"]
+    assert verdict.outcome is Outcome.ERROR
+    assert judged(gate()).outcome is Outcome.ERROR
+
+
+def test_too_few_rows_decide_nothing() -> None:
+    """However good they look."""
+    verdict = judged(evidence=scored(99, np.random.default_rng(0), ours=0.0))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "99 rows, and 100 are asked for" in verdict.findings[0].says
+
+
+def test_too_few_groups_decide_nothing() -> None:
+    """A thousand rows of nine persons are nine observations."""
+    verdict = judged(evidence=scored(1000, np.random.default_rng(0), groups=9))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "only 9 groups" in verdict.findings[0].says
+
+
+def test_groups_are_counted_in_the_findings() -> None:
+    """What the interval rests on is said."""
+    verdict = judged(evidence=scored(2000, np.random.default_rng(0), groups=200))
+    assert "2,000 rows in 200 groups" in verdict.findings[0].says
+    assert found(verdict, "auc against the champion").measured["groups"] == 200
+
+
+@pytest.mark.parametrize("metric", ["auc", "average_precision"])
+def test_one_label_only_is_an_error_for_ranks(metric: str) -> None:
+    """The metric does not exist there."""
+    rows = replace(a_hundred_and_more(), label=np.zeros(400))
+    verdict = judged(gate(**{metric: FLOOR}), rows)  # type: ignore[arg-type]
+    assert verdict.outcome is Outcome.ERROR
+    assert "needs both labels" in verdict.findings[0].says
+
+
+def test_few_rows_of_a_label_are_inconclusive_for_ranks() -> None:
+    """Nine positives carry no interval."""
+    label = np.zeros(400)
+    label[:9] = 1
+    verdict = judged(evidence=replace(a_hundred_and_more(), label=label))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "only 9 rows with a positive label" in verdict.findings[0].says
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "said", "words"),
+    [
+        ("f1", 0.0, 0.9, "needs positive labels"),
+        ("recall", 0.0, 0.9, "needs positive labels"),
+        ("precision", None, 0.1, "the challenger has none at the threshold 0.5"),
+        ("log_loss", None, 1.5, "400 predictions of the challenger are not (row ids 0, 1, 2, 3, 4, ...)"),
+        ("brier", None, -0.5, "needs probabilities between 0 and 1"),
+    ],
+)
+def test_a_metric_that_does_not_exist_on_the_rows_is_an_error(
+    metric: str, label: float | None, said: float, words: str
+) -> None:
+    """Said, instead of a zero that means nothing."""
+    rows = a_hundred_and_more()
+    evidence = replace(rows, challenger=np.full(400, said), label=rows.label if label is None else np.full(400, label))
+    direction: Direction = "down" if metric in ("log_loss", "brier") else "up"
+    verdict = judged(replace(gate(), metrics={metric: non_inferior(direction)}), evidence)
+    assert verdict.outcome is Outcome.ERROR
+    assert words in verdict.findings[0].says
+
+
+def test_labels_that_are_all_the_same_have_no_r2() -> None:
+    """There is nothing to explain."""
+    rows = replace(measured(400, np.random.default_rng(0)), label=np.ones(400))
+    verdict = judged(gate(r2=non_inferior()), rows, evaluation=REGRESSION)
+    assert verdict.outcome is Outcome.ERROR
+    assert "needs labels that differ" in verdict.findings[0].says
+
+
+def test_identical_models_pass() -> None:
+    """Even with a margin of zero."""
+    rows = a_hundred_and_more()
+    verdict = judged(gate(auc=non_inferior(margin=0)), replace(rows, champion=rows.challenger.copy()))
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_a_logged_metric_is_judged_by_its_value() -> None:
+    """As the training logged it."""
+    rule = Rule(direction="down", rule="absolute", ceiling=0.5, source="logged")
+    assert judged(gate(val_loss=rule), val_loss=0.4).outcome is Outcome.PASS
+    assert judged(gate(val_loss=rule), val_loss=0.6).outcome is Outcome.FAIL
+    missing = judged(gate(val_loss=rule), val_los=0.4)
+    assert missing.outcome is Outcome.ERROR
+    assert "did you mean val_los?" in missing.findings[0].says
+    assert "it logged nothing" in judged(gate(val_loss=rule)).findings[0].says
+
+
+def health(values: list[str | None], rows: int = 1500) -> Evidence:
+    return sliced(a_hundred_and_more(rows), "health", [values[one % len(values)] for one in range(rows)])
+
+
+def test_each_slice_is_judged_and_missing_values_are_one() -> None:
+    """With the slices' own margin."""
+    rules = gate(Slices(by=("health",), margin=0.2), auc=non_inferior())
+    verdict = judged(rules, health(["good", "poor", None]))
+    assert verdict.outcome is Outcome.PASS
+    assert [finding.subject for finding in verdict.findings[1:]] == [
+        "auc against the champion, health = good",
+        "auc against the champion, health = poor",
+        "auc against the champion, health = (missing)",
+    ]
+    assert all(finding.blocking and finding.measured["margin"] == 0.2 for finding in verdict.findings[1:])
+
+
+def test_a_slice_that_got_worse_fails_the_verdict() -> None:
+    """However good the whole is."""
+    evidence = health(["good", "good", "good", "poor"], 4000)
+    poor = evidence.slices["health"].codes == 1
+    noise = np.random.default_rng(0).random(4000)
+    worse = replace(evidence, challenger=np.where(poor, noise, evidence.challenger))
+    verdict = judged(gate(Slices(by=("health",), margin=0.02), auc=non_inferior(margin=0.3)), worse)
+    assert found(verdict, "auc against the champion").outcome is Outcome.PASS
+    assert found(verdict, "auc against the champion, health = poor").outcome is Outcome.FAIL
+    assert verdict.outcome is Outcome.FAIL
+
+
+def test_a_small_slice_is_reported_and_decides_nothing() -> None:
+    """199 rows, where 200 are asked for."""
+    evidence = sliced(a_hundred_and_more(1000), "health", ["poor"] * 199 + ["good"] * 801)
+    verdict = judged(gate(Slices(by=("health",), margin=0.2), auc=non_inferior()), evidence)
+    small = found(verdict, "health = poor")
+    assert (small.outcome, small.blocking) == (Outcome.INCONCLUSIVE, False)
+    assert "199 rows, and 200 are asked for" in small.says
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_a_slice_of_one_label_decides_nothing() -> None:
+    """auc does not exist in it, which is the data's nature and nobody's mistake."""
+    evidence = health(["good", "poor"])
+    label = np.where(evidence.slices["health"].codes == 1, 0.0, evidence.label)
+    verdict = judged(gate(Slices(by=("health",), margin=0.2), auc=non_inferior()), replace(evidence, label=label))
+    one_label = found(verdict, "auc against the champion, health = poor")
+    assert (one_label.outcome, one_label.blocking) == (Outcome.INCONCLUSIVE, False)
+
+
+def test_a_slice_column_that_is_missing_is_an_error() -> None:
+    """Also before there is a champion: better known early."""
+    rules = gate(Slices(by=("wealth",), margin=0.2), auc=non_inferior(floor=0.6))
+    for champion in (CHAMPION, None):
+        verdict = judged(rules, champion=champion)
+        assert verdict.outcome is Outcome.ERROR
+        assert "no column 'wealth'" in found(verdict, "slices by wealth").says
+
+
+def test_a_column_with_a_value_a_row_is_no_slice() -> None:
+    """A continuous column would make thousands of findings."""
+    evidence = sliced(a_hundred_and_more(400), "age", [str(one) for one in range(400)])
+    verdict = judged(gate(Slices(by=("age",), margin=0.2), auc=non_inferior()), evidence)
+    assert verdict.outcome is Outcome.ERROR
+    assert "400 values" in found(verdict, "slices by age").says
+
+
+ALL = replace(
+    gate(min_rows=10),
+    metrics={
+        name: Rule(
+            direction="down" if name in ("log_loss", "brier") else "up",
+            rule="non_inferior",
+            margin=0.02,
+            floor=None if name in ("log_loss", "brier") else 0.3,
+            ceiling=0.9 if name in ("log_loss", "brier") else None,
+        )
+        for name in BINARY_METRICS
+    },
+    slices=Slices(by=("health",), margin=0.05, min_rows=50),
+)
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=8, deadline=None)
+def test_the_order_of_rows_changes_nothing(seed: int) -> None:
+    """Evidence is sorted by row id: the verdict is the same, to the last digit."""
+    generator = np.random.default_rng(seed)
+    rows, order = scored(250, generator), generator.permutation(250)
+    names = Categories.of(generator.choice(["a", "b"], 250).tolist())
+
+    def made(of: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Evidence:
+        assert rows.champion is not None
+        part = {"health": names.where(of)}
+        return Evidence.of(rows.row_id[of], rows.label[of], rows.challenger[of], rows.champion[of], slices=part)
+
+    assert judged(ALL, made(order)) == judged(ALL, made(np.arange(250)))
+
+
+@given(seed=st.integers(0, 10_000), rows=st.integers(12, 200), groups=st.sampled_from([None, 15]))
+@settings(max_examples=25, deadline=None)
+def test_a_strictly_better_challenger_never_fails_against_its_champion(
+    seed: int, rows: int, groups: int | None
+) -> None:
+    """It may be inconclusive on few rows, but no rule calls it worse."""
+    evidence = scored(rows, np.random.default_rng(seed), groups=groups)
+    assert evidence.champion is not None
+    nearer = 0.5 * evidence.champion + 0.5 * evidence.label
+    outcomes = {
+        finding.outcome
+        for finding in judged(ALL, replace(evidence, challenger=nearer)).findings
+        if finding.subject.endswith("against the champion")
+    }
+    assert Outcome.FAIL not in outcomes
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    column=st.sampled_from(["label", "challenger", "champion"]),
+    value=st.sampled_from([float("nan"), float("inf"), float("-inf")]),
+)
+@settings(max_examples=20, deadline=None)
+def test_nothing_passes_with_a_number_that_is_none(seed: int, column: str, value: float) -> None:
+    """Also where somebody built the evidence past its checks."""
+    generator = np.random.default_rng(seed)
+    evidence = scored(150, generator)
+    spoilt = getattr(evidence, column).copy()
+    spoilt[generator.integers(150)] = value
+    assert judged(AUC, replace(evidence, **{column: spoilt})).outcome is Outcome.ERROR
+
+
+def test_nothing_passes_without_rows() -> None:
+    """Also where somebody built the evidence past its checks."""
+    assert judged(evidence=a_hundred_and_more().where(np.zeros(400, dtype=np.bool_))).outcome is Outcome.ERROR
+
+
+@pytest.mark.parametrize("metric", REGRESSION_METRICS)
+def test_regressions_are_judged_in_their_direction(metric: str) -> None:
+    """The better model passes, and the two swapped do not."""
+    rows = measured(1500, np.random.default_rng(0), ours=0.2, theirs=1.0)
+    assert rows.champion is not None
+    rules = replace(gate(), metrics={metric: non_inferior("up" if metric == "r2" else "down", margin=0.01)})
+    assert judged(rules, rows, evaluation=REGRESSION).outcome is Outcome.PASS
+    other = replace(rows, challenger=rows.champion, champion=rows.challenger)
+    assert judged(rules, other, evaluation=REGRESSION).outcome is Outcome.FAIL

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from ctrain.backends.local.assets import find_registered
+from ctrain.backends.local.digest_cache import DigestCache
 from ctrain.backends.local.environments import Environments, Mode
 from ctrain.backends.local.home import Home
-from ctrain.backends.local.jobs.content import Digests
 from ctrain.backends.local.jobs.plan import JobPlan, plan_text
 from ctrain.backends.local.jobs.prepare import Prepared, Surroundings, prepare
 from ctrain.backends.local.jobs.reuse import Executions, reusable
@@ -207,21 +207,15 @@ class LocalTrainer:
         return self.home.jobs / job
 
     def _prepare(self, pipeline: Pipeline, spec: TrainingSpec) -> Prepared:
-        memory = self.home.jobs / ".digests.db" if self.home.jobs.is_dir() else None
-        digests = Digests(memory)
-        with contextlib.closing(digests):
-            return prepare(
-                pipeline,
-                spec,
-                Surroundings(
-                    digests=digests,
-                    environment=self.environments.plan,
-                    registered=lambda uri, kind: find_registered(self.home, uri, kind),
-                    snapshots=self._snapshots,
-                    parallel=self.cores,
-                    grace=self.grace,
-                ),
-            )
+        around = Surroundings(
+            digest=lambda path: DigestCache(self.home).content(path).digest,
+            environment=self.environments.plan,
+            registered=lambda uri, kind: find_registered(self.home, uri, kind),
+            snapshots=self._snapshots,
+            parallel=self.cores,
+            grace=self.grace,
+        )
+        return prepare(pipeline, spec, around)
 
 
 def _was_started(folder: Path) -> bool:

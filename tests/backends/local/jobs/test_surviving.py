@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from tests.backends.local.jobs.builders import a_pipeline, a_spec, a_step, ended, running, trained
 
@@ -19,7 +20,7 @@ from ctrain.backends.local.home import Home
 from ctrain.backends.local.jobs.state import alive, read_state
 from ctrain.backends.local.trainer import LocalTrainer
 from ctrain.pipeline.graph import Pipeline, ValueType
-from ctrain.training import JobStatus
+from ctrain.training import JobStatus, TrainingSpec
 
 Trainers = Callable[[Pipeline], LocalTrainer]
 
@@ -186,6 +187,53 @@ def test_a_submitter_that_died_before_the_start_is_taken_over(trainer_of: Traine
     assert trainer.look("job-1") is None
     trainer.submit(a_spec())
     assert ended(trainer).status is JobStatus.COMPLETED
+
+
+def test_a_submitter_may_die_between_any_two_lines(trainer_of: Trainers, tmp_path: Path) -> None:
+    """Killed (`kill -9`) at its n-th line, for every n: the next submit ends where an undisturbed one ends."""
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "run.sh").write_text("echo ran >> $1")
+    died = True
+    number = 0
+    while died:
+        number += 1
+        job = f"job-{number}"
+        count = tmp_path / job
+        command = f"sh run.sh {shlex.quote(str(count))}"
+        trainer = trainer_of(a_pipeline(a_step("s", command, code=code, deterministic=False)))
+        died = killed_at_line(number, trainer, a_spec(job))
+        trainer.submit(a_spec(job))
+        assert ended(trainer, job).status is JobStatus.COMPLETED, number
+        assert count.read_text() == "ran\n", number
+    assert number > 20
+
+
+WRITERS = ("submit", "_write", "keep", "rename_into_place", "_start", "_take", "_was_started")
+
+
+def killed_at_line(number: int, trainer: LocalTrainer, spec: TrainingSpec) -> bool:
+    """Submit in a process that kills itself before that line of `WRITERS`; whether it came so far."""
+    pid = os.fork()
+    if pid == 0:
+        left = [number]
+
+        def on_line(frame: FrameType, event: str, _: object) -> object:
+            if event == "line":
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return on_line
+
+        def on_call(frame: FrameType, _event: str, _: object) -> object:
+            return on_line if frame.f_code.co_name in WRITERS else None
+
+        sys.settrace(on_call)  # type: ignore[arg-type]
+        try:
+            trainer.submit(spec)
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
 
 
 def test_a_process_that_died_before_its_first_word_is_failed(trainer_of: Trainers) -> None:

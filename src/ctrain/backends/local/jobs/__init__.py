@@ -1,7 +1,7 @@
 """A training job on this machine: from a pipeline's graph to processes, and what they left.
 
 `prepare` turns a graph into a `plan` (flat steps, everything bound, nothing run); the trainer writes the plan into the
-job's folder and starts `python -m ctrain.backends.local.jobs FOLDER`, which lives on its own: `run` starts the steps
+job's folder and starts `python -m ctrain.backends.local.jobs`, which lives on its own: `run` starts the steps
 (`command`, `process`), asks `reuse` before each, and tells the world through `state`.
 
 A job's folder, `home.jobs/NAME`:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import assert_never
 
 from ctrain.backends.local.jobs.command import BadCommand, Word, required, resolve
-from ctrain.backends.local.jobs.content import Digests
 from ctrain.backends.local.jobs.inputs import bound_inputs, local_path
 from ctrain.backends.local.jobs.plan import (
     JobPlan,
@@ -22,7 +21,7 @@ from ctrain.backends.local.jobs.plan import (
     Value,
 )
 from ctrain.backends.local.jobs.snapshot import Snapshot, look_at
-from ctrain.errors import Location, PipelineError
+from ctrain.errors import DataError, Location, PipelineError
 from ctrain.pipeline.graph import (
     Asset,
     Binding,
@@ -47,10 +46,11 @@ _FOLDERS = (ValueType.URI_FOLDER, ValueType.MLTABLE)
 class Surroundings:
     """What preparing asks of the platform.
 
-    `environment` says what a step runs in; `registered` finds the files of an `azureml:` reference, or None.
+    `digest` is that of a file's or folder's content, raising DataError; `environment` says what a step runs in;
+    `registered` finds the files of an `azureml:` reference, or None.
     """
 
-    digests: Digests
+    digest: Callable[[Path], str]
     environment: Callable[[Environment], PlannedEnvironment]
     registered: Callable[[str, ValueType], Path | None]
     snapshots: Path
@@ -206,10 +206,7 @@ def _check_command(step: CommandStep, inputs: Mapping[str, Value]) -> None:
 def _code(walk: _Walk, step: CommandStep) -> tuple[str, str]:
     if step.code is None:
         return "", ""
-    try:
-        snapshot = walk.looked.get(step.code) or look_at(step.code, walk.around.digests)
-    except OSError as failure:
-        raise _unreadable(step.code, failure, step.at) from None
+    snapshot = walk.looked.get(step.code) or look_at(step.code)
     walk.looked[step.code] = snapshot
     walk.snapshots[snapshot.digest] = snapshot
     return str(walk.around.snapshots / snapshot.digest), snapshot.digest
@@ -331,9 +328,9 @@ def _asset(walk: _Walk, asset: Asset, declared: Input) -> Value:
     if declared.type in _FOLDERS and not path.is_dir():
         raise _wrong_kind(declared, path, "a folder", "file")
     try:
-        return LocalPath(str(path), walk.around.digests.of(path))
-    except OSError as failure:
-        raise _unreadable(path, failure, declared.at) from None
+        return LocalPath(str(path), walk.around.digest(path))
+    except DataError as failure:
+        raise PipelineError(failure.what, why=failure.why, hint=failure.hint, at=declared.at) from None
 
 
 def _wrong_kind(declared: Input, path: Path, wanted: str, found: str) -> PipelineError:
@@ -347,12 +344,3 @@ def _wrong_kind(declared: Input, path: Path, wanted: str, found: str) -> Pipelin
 
 def _unbound(what: str, at: Location) -> PipelineError:
     return PipelineError(what, why="a binding refers to it", hint="correct the binding", at=at)
-
-
-def _unreadable(path: Path, failure: OSError, at: Location) -> PipelineError:
-    return PipelineError(
-        f"cannot read {failure.filename or path}",
-        why=failure.strerror or str(failure),
-        hint="make it readable",
-        at=at,
-    )

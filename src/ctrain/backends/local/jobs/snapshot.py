@@ -10,7 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctrain.backends.local.jobs.content import Digests
+from ctrain.digest import file_digest
+from ctrain.errors import PipelineError
 from ctrain.pipeline.snapshot import code_files
 
 
@@ -22,17 +23,17 @@ class Snapshot:
     digest: str
 
 
-def look_at(code: Path, digests: Digests) -> Snapshot:
+def look_at(code: Path) -> Snapshot:
     """What a snapshot of this code would hold.
 
-    Raises PipelineError for links that leave the folder, OSError where something cannot be read.
+    Raises PipelineError for links that leave the folder, and where something cannot be read.
     """
     base = code.parent if code.is_file() else code
     files = tuple((file.as_posix(), base / file) for file in code_files(code))
     whole = hashlib.sha256()
     for name, file in files:
         runs = "x" if os.access(file, os.X_OK) else "-"
-        whole.update(f"{len(name.encode())}:{name}:{runs}:{digests.of_file(file)}\n".encode())
+        whole.update(f"{len(name.encode())}:{name}:{runs}:{file_digest(file, PipelineError)}\n".encode())
     return Snapshot(files, whole.hexdigest())
 
 

@@ -122,6 +122,14 @@ def test_an_ignored_link_is_not_followed(tmp_path: Path) -> None:
     assert names(tmp_path / "code") == [".amlignore", "a.py"]
 
 
+def test_a_folder_that_is_surely_not_meant_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home or a root folder would keep a plan busy for minutes."""
+    monkeypatch.setattr("ctrain.pipeline.snapshot.MOST_FILES", 2)
+    assert len(code_files(made(tmp_path, "a", "b"))) == 2
+    with pytest.raises(PipelineError, match="is too large"):
+        code_files(made(tmp_path, "c"))
+
+
 # -- the digest of a pipeline
 
 SHAPE = "component_job"

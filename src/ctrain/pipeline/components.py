@@ -88,7 +88,7 @@ def _code(body: Cursor, reading: Reading) -> Path | None:
         )
         return None
     path = code.existing("code folder")
-    reading.sources.code.add(path)
+    reading.sources.code[path] = code.at
     return path
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ctrain.digest import Entry, combined_digest, file_digest
-from ctrain.errors import PipelineError
+from ctrain.errors import Location, PipelineError
 
 NEVER = frozenset({"__pycache__", ".git", ".ctrain"})
+MOST_FILES = 20_000
 IGNORE_FILES = (".amlignore", ".gitignore")
 
 
@@ -21,20 +23,27 @@ def code_files(folder: Path) -> tuple[Path, ...]:
     each of its patterns is asked about each file, and the last that matches decides; `__pycache__` is always out.
     Beyond that `.git` and `.ctrain` are always out. `folder` may be a single file, which is its own snapshot.
 
-    Raises PipelineError for what cannot be read, and for a symbolic link that leads nowhere, out of the folder, or into
+    Raises PipelineError for what cannot be read, for more files than `MOST_FILES`, and for a symbolic link that leads nowhere, out of the folder, or into
     a cycle.
     """
     if folder.is_file():
         return (Path(folder.name),)
     root = folder.resolve()
     try:
-        found = [file.relative_to(root) for file in _walk(root, root, _ignored(root), (root,))]
+        walk = _walk(root, root, _ignored(root), (root,))
+        found = [file.relative_to(root) for file in islice(walk, MOST_FILES + 1)]
     except OSError as failure:
         raise PipelineError(
             f"cannot read {failure.filename or folder}",
             why=failure.strerror or str(failure),
             hint="it is part of a step's code: make it readable",
         ) from None
+    if len(found) > MOST_FILES:
+        raise PipelineError(
+            f"the code folder {folder} is too large",
+            why=f"it has more than {MOST_FILES:,} files, and all of them would be copied for each step",
+            hint="name a smaller folder, or name what a step need not see in .amlignore",
+        )
     return tuple(sorted(found, key=Path.as_posix))
 
 
@@ -101,7 +110,8 @@ class Sources:
     """Collects what a pipeline is made of while it is read: single files, and code folders (or files)."""
 
     files: set[Path] = field(default_factory=set)
-    code: set[Path] = field(default_factory=set)
+    code: dict[Path, Location] = field(default_factory=dict)
+    """And where in YAML each is named."""
     _known: dict[Path, tuple[str, int]] = field(default_factory=dict)
 
     def child(self) -> Sources:
@@ -110,14 +120,17 @@ class Sources:
 
     def absorb(self, other: Sources) -> None:
         self.files |= other.files
-        self.code |= other.code
+        self.code.update(other.code)
 
     def digest(self, root: Path) -> str:
         """`ctrain.digest.combined_digest` over the files, each under its path relative to `root`."""
         every = set(self.files)
-        for folder in self.code:
+        for folder, named_at in self.code.items():
             base = folder.parent if folder.is_file() else folder
-            every.update(base / file for file in code_files(folder))
+            try:
+                every.update(base / file for file in code_files(folder))
+            except PipelineError as error:
+                raise PipelineError(error.what, why=error.why, hint=error.hint, at=named_at) from None
         return combined_digest(self._entry(_route(root, file), file) for file in every)
 
     def _entry(self, route: str, file: Path) -> Entry:

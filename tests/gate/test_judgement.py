@@ -362,3 +362,10 @@ def test_regressions_are_judged_in_their_direction(metric: str) -> None:
     assert judged(rules, rows, evaluation=REGRESSION).outcome is Outcome.PASS
     other = replace(rows, challenger=rows.champion, champion=rows.challenger)
     assert judged(rules, other, evaluation=REGRESSION).outcome is Outcome.FAIL
+
+
+def test_a_rerun_says_the_same() -> None:
+    """Also where the interval is drawn: the seed comes from the evidence and the settings."""
+    rules = gate(f1=non_inferior())
+    assert judged(rules) == judged(rules)
+    assert judged(rules) != judged(replace(rules, seed=1))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ctrain.errors import DataError
 from ctrain.gate import read_evidence, read_rows
@@ -229,3 +233,18 @@ def test_a_feature_that_the_rows_lack_is_named(tmp_path: Path) -> None:
     table().write_csv(tmp_path / "rows.csv")
     with pytest.raises(DataError, match="did you mean 'health'"):
         read_rows(tmp_path / "rows.csv", BINARY, ["healths"], count=5)
+
+
+@given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), cut=st.booleans(), parquet=st.booleans())
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damaged_files_are_read_or_refused(tmp_path: Path, place: float, byte: int, cut: bool, parquet: bool) -> None:
+    """One byte changed anywhere, or the rest cut off: evidence or a DataError, never anything else."""
+    file = tmp_path / ("rows.parquet" if parquet else "rows.csv")
+    whole = io.BytesIO()
+    table().write_parquet(whole) if parquet else table().write_csv(whole)
+    content = bytearray(whole.getvalue())
+    at = int(place * len(content))
+    content[at] = byte
+    file.write_bytes(content[:at] if cut else content)
+    with contextlib.suppress(DataError):
+        read_evidence(file, BINARY, ["health"])

@@ -358,3 +358,98 @@ def test_local_data_of_the_pipelines_own_inputs_may_be_missing(tmp_path: Path) -
         part=component(inputs="{d: {type: uri_file}}"),
     )
     assert pipeline.inputs["data"].default == Asset(str(tmp_path / "not/here.csv"), ValueType.URI_FILE)
+
+
+def test_a_pipeline_may_be_made_of_what_lies_above_it(tmp_path: Path) -> None:
+    """Components and code in folders beside the pipeline's; moved together they have the same digest."""
+    for place in ("one", "two/deeper"):
+        (tmp_path / place / "code").mkdir(parents=True)
+        (tmp_path / place / "code" / "x.py").write_text("x = 1")
+        written(
+            tmp_path / place,
+            jobs__train="type: pipeline\njobs: {a: {component: ../parts/part.yml}}",
+            parts__part=component() + "    code: ../code\n",
+        )
+    one = read_pipeline(tmp_path / "one" / "jobs" / "train.yml")
+    two = read_pipeline(tmp_path / "two" / "deeper" / "jobs" / "train.yml")
+    assert command_step(one, "a").code == tmp_path / "one" / "code"
+    assert one.code == two.code
+
+
+def test_values_may_stand_in_mappings(tmp_path: Path) -> None:
+    """`{value: ...}` for literals of a job and of a step; an asset's type falls to a folder where none is said."""
+    pipeline = read(
+        tmp_path,
+        pipeline="""
+            type: pipeline
+            inputs: {n: {value: 3}, d: {path: 'azureml:d:1'}}
+            jobs:
+              a:
+                command: python x.py ${{inputs.n}} ${{inputs.m}} ${{inputs.d}} ${{inputs.e}}
+                environment: azureml:e:1
+                inputs:
+                  n: ${{parent.inputs.n}}
+                  m: {value: true}
+                  d: ${{parent.inputs.d}}
+                  e: {path: 'azureml:e:2'}
+        """,
+    )
+    step = command_step(pipeline, "a")
+    assert [one.type.value for one in step.inputs.values()] == ["integer", "boolean", "uri_folder", "uri_folder"]
+    assert (pipeline.inputs["n"].default, step.bindings["m"]) == (3, True)
+
+
+def test_a_literal_by_way_of_another_step_goes_into_text(tmp_path: Path) -> None:
+    """What that step's input is, or nothing where it stays without a value."""
+    pipeline = read(
+        tmp_path,
+        pipeline="""
+            type: pipeline
+            jobs:
+              a: {component: part.yml, inputs: {n: 3}}
+              b: {component: part.yml, inputs: {s: 'n=${{parent.jobs.a.inputs.n}};s=${{parent.jobs.a.inputs.s}}'}}
+        """,
+        part=component(inputs="{n: {type: integer, default: 1}, s: {type: string, optional: true}}"),
+    )
+    assert command_step(pipeline, "b").bindings["s"] == Mixed(("n=", "3", ";s="))
+
+
+def test_pipelines_nested_without_end_are_refused(tmp_path: Path) -> None:
+    """Sixteen levels are enough for anybody, and fewer than Python's stack."""
+    chain = {f"p{level}": f"type: pipeline\njobs: {{a: {{component: p{level + 1}.yml}}}}" for level in range(40)}
+    with pytest.raises(PipelineError, match="nested too deeply"):
+        read(tmp_path, pipeline=chain["p0"], **chain)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "taken"),
+    [
+        ("uri_file", "pipeline.yml", True),
+        ("uri_file", ".", False),
+        ("uri_folder", ".", True),
+        ("uri_folder", "pipeline.yml", False),
+        ("mltable", "pipeline.yml", False),
+        ("mlflow_model", "pipeline.yml", False),
+        ("custom_model", "pipeline.yml", True),
+        ("custom_model", ".", True),
+        ("triton_model", ".", True),
+    ],
+)
+def test_a_steps_own_data_is_a_file_or_a_folder_as_its_type_says(
+    tmp_path: Path, kind: str, path: str, taken: bool
+) -> None:
+    """A custom model may be either."""
+    file = written(
+        tmp_path,
+        pipeline=f"""
+            type: pipeline
+            jobs:
+              a: {{component: part.yml, inputs: {{d: {{type: {kind}, path: {path}}}}}}}
+        """,
+        part=component(inputs=f"{{d: {{type: {kind}}}}}"),
+    )
+    if taken:
+        assert isinstance(command_step(read_pipeline(file), "a").bindings["d"], Asset)
+    else:
+        with pytest.raises(PipelineError, match="is a fi|is a fo"):
+            read_pipeline(file)

@@ -23,8 +23,8 @@ def code_files(folder: Path) -> tuple[Path, ...]:
     each of its patterns is asked about each file, and the last that matches decides; `__pycache__` is always out.
     Beyond that `.git` and `.ctrain` are always out. `folder` may be a single file, which is its own snapshot.
 
-    Raises PipelineError for what cannot be read, for more files than `MOST_FILES`, and for a symbolic link that leads nowhere, out of the folder, or into
-    a cycle.
+    Raises PipelineError for what cannot be read, for more files than `MOST_FILES`, and for a symbolic link that leads
+    nowhere, out of the folder, or into a cycle.
     """
     if folder.is_file():
         return (Path(folder.name),)

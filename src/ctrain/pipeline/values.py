@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import assert_never
 
 from ctrain.document import nearest
@@ -127,13 +126,16 @@ def asset(cursor: Cursor, kind: ValueType, *, must_exist: bool) -> Asset:
     if is_remote(text):
         return Asset(text, kind)
     path = cursor.existing("file or folder") if must_exist else cursor.path()
-    if must_exist and (kind is ValueType.URI_FILE) == path.is_dir():
+    if must_exist and ((kind in _FOLDERS and path.is_file()) or (kind is ValueType.URI_FILE and path.is_dir())):
         raise cursor.refuse(
             f"{text} is a {'folder' if path.is_dir() else 'file'}",
             why=f"the input is of type {kind}",
-            hint="name a file" if kind is ValueType.URI_FILE else "name a folder, or use uri_file",
+            hint="name a file" if kind is ValueType.URI_FILE else "name a folder, or use another type",
         )
     return Asset(str(path), kind)
+
+
+_FOLDERS = (ValueType.URI_FOLDER, ValueType.MLTABLE, ValueType.MLFLOW_MODEL)
 
 
 def is_remote(text: str) -> bool:
@@ -217,11 +219,6 @@ def declared_inputs(component: Cursor) -> Mapping[str, Input]:
 
 def declared_outputs(component: Cursor) -> Mapping[str, Output]:
     return {name: declared_output(name, entry) for name, entry in component.items("outputs")}
-
-
-def local_path(value: Asset) -> Path | None:
-    """Where the asset is on this machine, or None where it is elsewhere."""
-    return None if is_remote(value.uri) else Path(value.uri)
 
 
 def _required_type(cursor: Cursor, whose: str) -> ValueType:

@@ -6,10 +6,10 @@ multinomial draw over the distinct kinds: exact, and its cost does not grow with
 
 What was never seen could still happen. A plain bootstrap of decisions that agree on every row gives an interval without
 width; the draws are therefore made from counts with half a unit added to each of the four cells in question (where the
-two models disagree; for one model, all its cells), the bootstrap's counterpart of Bonett & Price (2012), "Adjusted Wald
-confidence interval for a difference of binomial proportions based on paired data". Intervals are percentiles:
-measured at 300 rows, and at 500 in 100 groups, those of 95% hold the truth in 94.2% to 95.4% of thousands of simulations,
-which leaves BCa nothing to mend.
+two models disagree; for one model, all its cells), the bootstrap's counterpart of Bonett & Price (2012), "Adjusted
+Wald confidence interval for a difference of binomial proportions based on paired data". Intervals are percentiles:
+measured at 300 rows, and at 500 in 100 groups, those of 95% hold the truth in 94.2% to 95.4% of thousands of
+simulations, which leaves BCa nothing to mend.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ lock: $(READY)  ## Lock the dependencies of pyproject.toml, changing what must c
 upgrade: $(READY)  ## Lock the newest versions of all dependencies
 	$(COMPILE) --upgrade --output-file $(LOCK)
 
-bench: $(READY)  ## The README's figures, measured here; takes minutes
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(READY)  ## ctrain beside a bare shell and its peers, measured here; takes minutes
+	$(BIN)/python benchmarks/pipeline.py $(ARGS)
 
 clean:  ## Remove the environment, caches and builds; the embedded platform's state stays
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -309,6 +309,10 @@ class TestSampling:
             frame["size"] = pd.Categorical(["S", "M", "L"] * 20, categories=["S", "M", "L"], ordered=True)
         table = pa.Table.from_pandas(frame)
         table = table.append_column("day", pa.array(range(60), pa.timestamp("us", "Europe/Paris")))
+        table = table.append_column("word", pa.array(["x"] * 60, pa.string()))
+        table = table.append_column(
+            pa.field("n", pa.int32(), nullable=False, metadata={"m": "1"}), pa.array([1] * 60, pa.int32())
+        )
         if exotic:
             table = table.append_column("at", pa.array([clock_time(8)] * 60, pa.time32("s")))
             lists = pa.array([[1]] * 60, pa.list_(pa.int8()))

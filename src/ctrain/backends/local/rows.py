@@ -97,12 +97,12 @@ class Part:
         with _readable(self.file):
             if _FORMATS[self.file.suffix.lower()] == "csv":
                 self._filtered(always).sink_csv(to, separator=self._separator())
-            elif _kept_by_polars(pq.read_schema(self.file)):
-                schema = pq.read_schema(self.file)
-                metadata = {name.decode(): text.decode() for name, text in (schema.metadata or {}).items()}
-                self._filtered(always).sink_parquet(to, arrow_schema=schema, metadata=metadata)
             else:
-                self._copy_filtered(to, always)
+                schema = pq.read_schema(self.file)
+                tables = self._by_polars(schema, always) if _kept_by_polars(schema) else self._by_pyarrow(always)
+                with pq.ParquetWriter(to, schema) as writer:
+                    for table in tables:
+                        writer.write_table(table)
         return count_rows(to) or 0
 
     def _filtered(self, always: Hashes) -> pl.LazyFrame:
@@ -113,14 +113,16 @@ class Part:
             pl.col(self.spec.key).map_batches(chosen, return_dtype=pl.Boolean, is_elementwise=True)
         )
 
-    def _copy_filtered(self, to: Path, always: Hashes) -> None:
-        source = pq.ParquetFile(self.file)
-        with pq.ParquetWriter(to, source.schema_arrow) as writer:
-            for batch in source.iter_batches(ROWS_AT_ONCE):
-                keys = pl.Series(batch.column(self.spec.key))
-                kept = batch.filter(pa.array(rows_in(keys, self.spec, always)))
-                if kept.num_rows:
-                    writer.write_batch(kept)
+    def _by_polars(self, schema: pa.Schema, always: Hashes) -> Iterator[pa.Table]:
+        for frame in self._filtered(always).collect_batches(chunk_size=ROWS_AT_ONCE, engine="streaming"):
+            # polars has large strings only, and no metadata
+            yield frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema)
+
+    def _by_pyarrow(self, always: Hashes) -> Iterator[pa.Table]:
+        for batch in pq.ParquetFile(self.file).iter_batches(ROWS_AT_ONCE):
+            chosen = rows_in(pl.Series(batch.column(self.spec.key)), self.spec, always)
+            if chosen.any():
+                yield pa.Table.from_batches([batch]).filter(pa.array(chosen))
 
     def _scan(self) -> pl.LazyFrame:
         if _FORMATS[self.file.suffix.lower()] == "csv":
@@ -210,11 +212,7 @@ def combined(firsts: Iterator[dict[str | None, int]], spec: SampleSpec) -> Hashe
 
 
 def _kept_by_polars(schema: pa.Schema) -> bool:
-    try:
-        _ = [text.decode() for pair in (schema.metadata or {}).items() for text in pair]
-    except UnicodeDecodeError:
-        return False
-    return all(field.nullable and not field.metadata and _plain(field.type) for field in schema)
+    return all(_plain(field.type) for field in schema)
 
 
 def _plain(kind: pa.DataType) -> bool:

@@ -451,5 +451,5 @@ def test_a_steps_own_data_is_a_file_or_a_folder_as_its_type_says(
     if taken:
         assert isinstance(command_step(read_pipeline(file), "a").bindings["d"], Asset)
     else:
-        with pytest.raises(PipelineError, match="is a fi|is a fo"):
+        with pytest.raises(PipelineError, match=r"is a (file|folder)"):
             read_pipeline(file)

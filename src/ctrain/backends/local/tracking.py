@@ -225,7 +225,9 @@ class RunsBySql:
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException:
-                self.connection.execute("ROLLBACK")
+                # SQLite rolls back by itself where the disk is full: https://www.sqlite.org/lang_transaction.html
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
                 raise
 
     def experiment(self, name: str) -> Experiment:

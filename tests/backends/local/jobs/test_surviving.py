@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -63,6 +65,8 @@ def test_a_job_whose_process_was_killed_is_failed(trainer_of: Trainers) -> None:
     assert "died" in (run.error or "")
     assert run.steps[0].status is JobStatus.FAILED
     assert gone(pids)
+    with contextlib.closing(sqlite3.connect(trainer.home.tracking_db)) as store:
+        assert store.execute("SELECT DISTINCT status FROM runs").fetchall() == [("FAILED",)]
 
 
 def test_a_job_that_died_stays_dead_under_its_name(trainer_of: Trainers) -> None:

@@ -1,4 +1,4 @@
-"""Which files there are, to tell later whether they are still there."""
+"""What files hold: which there are, to tell later whether they are still there, and the end of a log."""
 
 from __future__ import annotations
 
@@ -38,3 +38,14 @@ def still_there(path: Path, files: Listing) -> bool:
         return path.exists() and all((path / name if name else path).stat().st_size == size for name, size in files)
     except OSError:
         return False
+
+
+def last_lines(log: Path, count: int) -> str:
+    """The end of a log of any size."""
+    try:
+        with log.open("rb") as content:
+            content.seek(0, os.SEEK_END)
+            content.seek(max(0, content.tell() - 65536))
+            return "\n".join(content.read().decode(errors="replace").rstrip().splitlines()[-count:])
+    except FileNotFoundError:
+        return ""

@@ -7,10 +7,11 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_IN_ORDER = ".\n"
 SHELLS = ("/bin/bash", "/usr/bin/bash", "/bin/sh")
 
 
@@ -31,17 +32,17 @@ class Ended:
 
 
 class Watcher:
-    """A second process that outlives ours if we are killed: it then kills the steps that we leave running.
+    """A second process that outlives ours if we are killed: it then kills the steps that we leave, and calls `bury`.
 
     It holds what we hold, so the job's lock is free only once nothing of the job runs any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bury: Callable[[], None]) -> None:
         reading, self.pipe = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.pipe)
-            _watch(reading)
+            _watch(reading, bury)
         os.close(reading)
 
     def started(self, pid: int) -> None:
@@ -56,23 +57,30 @@ class Watcher:
             os.write(self.pipe, line.encode())
 
     def close(self) -> None:
+        self._say(_IN_ORDER)
         os.close(self.pipe)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
 
-def _watch(reading: int) -> None:
+def _watch(reading: int, bury: Callable[[], None]) -> None:
     """Ends the process; never returns into the job's code."""
     try:
         os.setsid()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         running: set[int] = set()
+        in_order = False
         with open(reading, encoding="ascii") as lines:
             for line in lines:
-                (running.add if line[0] == "+" else running.discard)(int(line[1:]))
+                if line == _IN_ORDER:
+                    in_order = True
+                else:
+                    (running.add if line[0] == "+" else running.discard)(int(line[1:]))
         for pid in running:
             kill_session(pid, signal.SIGKILL)
+        if not in_order:
+            bury()
     finally:
         os._exit(0)
 
@@ -86,7 +94,7 @@ def kill_session(pid: int, number: signal.Signals) -> None:
 class Children:
     """Starts processes and tells which have ended. One thread, no polling: signals wake a pipe."""
 
-    def __init__(self) -> None:
+    def __init__(self, bury: Callable[[], None]) -> None:
         self.reading, writing = os.pipe()
         os.set_blocking(self.reading, False)
         os.set_blocking(writing, False)
@@ -95,7 +103,7 @@ class Children:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self.watcher = Watcher()
+        self.watcher = Watcher(bury)
         self.running: dict[int, subprocess.Popen[bytes]] = {}
 
     def _stop(self, *_: object) -> None:

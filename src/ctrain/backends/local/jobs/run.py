@@ -17,7 +17,7 @@ from ctrain.backends.local.jobs.command import BadCommand
 from ctrain.backends.local.jobs.plan import JobPlan, PlannedStep, Upstream
 from ctrain.backends.local.jobs.process import Children, shell
 from ctrain.backends.local.jobs.reuse import Execution, Executions, new_identity, reusable, step_key
-from ctrain.backends.local.jobs.state import JobState, Kept, StepState, write_outputs, write_state
+from ctrain.backends.local.jobs.state import JobState, Kept, StepState, died, read_state, write_outputs, write_state
 from ctrain.backends.local.jobs.step import Missing, Place, collect, command_line, failure, variables
 from ctrain.backends.local.tracking import Experiment, Runs, RunStatus, open_runs
 from ctrain.errors import CtrainError
@@ -293,7 +293,7 @@ def run_job(home: Home, folder: Path, plan: JobPlan) -> None:
     steps = tuple(StepState(step.name) for step in plan.steps)
     state = JobState(plan.job, JobStatus.PREPARING, os.getpid(), begun, steps=steps)
     write_state(folder, state)
-    children = Children()
+    children = Children(lambda: bury(home, folder))
     opened: list[Runs] = []
     try:
         runs = open_runs(home)
@@ -320,14 +320,29 @@ def run_job(home: Home, folder: Path, plan: JobPlan) -> None:
         children.close()
 
 
+def bury(home: Home, folder: Path) -> None:
+    """The job's process was killed: say so for it, in its state and in MLflow, where it would run for ever."""
+    state = read_state(folder)
+    if state is None or state.status.ended:
+        return
+    last = replace(died(folder, state), ended=time.time())
+    status = _MLFLOW_STATUS[last.status]
+    open_ones = [step.run_id for step in state.steps if step.run_id and not step.status.ended]
+    with contextlib.suppress(CtrainError, OSError):
+        runs = open_runs(home)
+        for run in [*open_ones, *([state.run_id] if state.run_id else [])]:
+            runs.end(run, status, _milliseconds(time.time()))
+        runs.close()
+    with contextlib.suppress(OSError):
+        write_state(folder, last)
+
+
 def executions_folder(home: Home) -> Path:
     return home.jobs / ".executions"
 
 
 def _give_up(folder: Path, state: JobState, why: str) -> None:
     """The platform failed us (a full disk, a store that is locked): the job ends here, readable."""
-    from ctrain.backends.local.jobs.state import read_state
-
     last = read_state(folder) or state
     steps = tuple(
         step

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ctrain.backends.local.jobs.content import Listing, still_there
+from ctrain.backends.local.jobs.content import Listing, last_lines, still_there
 from ctrain.training import JobStatus, StepRun, TrainingRun
 
 
@@ -115,7 +115,7 @@ def observed(folder: Path, now: float) -> TrainingRun | None:
         if state is None:
             return _before_the_first_word(folder, running=running)
         if not running and not state.status.ended:
-            state = _died(folder, state)
+            state = died(folder, state)
     return _run(folder, state, now)
 
 
@@ -125,15 +125,18 @@ def _before_the_first_word(folder: Path, *, running: bool) -> TrainingRun | None
         return TrainingRun(folder.name, JobStatus.STARTING, run_id="", log=log)
     if not (folder / "started").exists():
         return None
-    error = f"the job's process ended before it began; its log is {log}"
+    said = last_lines(folder / "job.log", 3)
+    error = f"the job's process ended before it began; the end of its log, {log}:\n{said}"
     return TrainingRun(folder.name, JobStatus.FAILED, run_id="", error=error, log=log)
 
 
-def _died(folder: Path, state: JobState) -> JobState:
+def died(folder: Path, state: JobState) -> JobState:
     """What a state means whose writer is gone."""
     cancelled = (folder / "cancel").exists()
     status = JobStatus.CANCELED if cancelled else JobStatus.FAILED
-    error = None if cancelled else "the job's process died (killed, out of memory, or the machine was restarted)"
+    said = last_lines(folder / "job.log", 3)
+    why = f"its last words: {said}" if said else "killed, out of memory, or the machine was restarted"
+    error = None if cancelled else f"the job's process died; {why}"
     steps = tuple(
         step if step.status.ended or step.status is JobStatus.NOT_STARTED else replace(step, status=status, error=error)
         for step in state.steps

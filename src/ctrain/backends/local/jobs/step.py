@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import Signals
 
 from ctrain.backends.local.jobs.command import Word, resolve
-from ctrain.backends.local.jobs.content import listing
+from ctrain.backends.local.jobs.content import last_lines, listing
 from ctrain.backends.local.jobs.plan import Joined, LocalPath, PlannedStep, Text, Upstream, Value
 from ctrain.backends.local.jobs.state import Kept
 
@@ -141,7 +141,7 @@ def failure(code: int, log: Path) -> str:
         how = f"it ended with exit code {code} ({_signal_name(code - 128)})"
     else:
         how = f"it ended with exit code {code}"
-    lines = last_lines(log)
+    lines = last_lines(log, LAST_LINES)
     return f"{how}; its last lines:\n{lines}" if lines else f"{how} and wrote nothing to its log"
 
 
@@ -150,14 +150,3 @@ def _signal_name(number: int) -> str:
         return Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def last_lines(log: Path, count: int = LAST_LINES) -> str:
-    """The end of a log of any size."""
-    try:
-        with log.open("rb") as content:
-            content.seek(0, os.SEEK_END)
-            content.seek(max(0, content.tell() - 65536))
-            return "\n".join(content.read().decode(errors="replace").rstrip().splitlines()[-count:])
-    except FileNotFoundError:
-        return ""

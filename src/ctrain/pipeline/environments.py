@@ -16,12 +16,13 @@ _KEYS = frozenset(
     | {"inference_config", "os_type", "datastore", "type", "id", "creation_context", "latest_version"}
 )
 
+# Compiled when first asked for: most pipelines bring a conda file, and a millisecond is felt at every start.
 # Words in an image's repository path that say that it brings Python. A host name does not count.
-_PYTHON = re.compile(
+_PYTHON = (
     r"(?:^|[/_.-])(?:azureml|(?:\w*python|\w*conda|\w*forge|mamba\w*|micromamba|pypy|pytorch|torch|tensorflow|keras|jax|jupyter\w*"
     r"|scikit|sklearn|xgboost|lightgbm|mlflow|huggingface|transformers|rayproject|ray|rapids\w*|dask|uv)\d*)(?:$|[/_.-])"
 )
-_RUNS_PYTHON = re.compile(
+_RUNS_PYTHON = (
     r"(?:^|[\s;&|(=\"'])(?:[\w./-]*/)?(?:python[\d.]*|torchrun|accelerate|deepspeed|mlflow|pip\d?)(?=$|[\s;&|)\"'])"
 )
 
@@ -104,12 +105,12 @@ def is_python_image(image: str) -> bool:
     host, slash, rest = path.partition("/")
     if slash and ("." in host or ":" in host or host == "localhost"):
         path = rest
-    return _PYTHON.search(path.partition(":")[0]) is not None
+    return re.search(_PYTHON, path.partition(":")[0]) is not None
 
 
 def runs_python(command: str) -> bool:
     """Whether the command starts a Python program by name."""
-    return _RUNS_PYTHON.search(command) is not None
+    return re.search(_RUNS_PYTHON, command) is not None
 
 
 def require_python(environment: Environment, command: str, reading: Reading) -> None:

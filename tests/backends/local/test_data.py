@@ -371,6 +371,25 @@ class TestSampling:
         with pytest.raises(PlatformUnavailable, match="cannot write"):
             data.sample(pinned, HALF)
 
+    @pytest.mark.parametrize("name", ["visits.csv", "visits.parquet"])
+    def test_a_disk_that_fills_up_leaves_no_half_of_a_sample(self, data: LocalData, name: str) -> None:
+        """A limit on the size of files stands in for the disk: the write fails half-way."""
+        frame = some_rows(50_000).with_columns(noise=pl.int_range(50_000).hash())
+        written(frame, data.root / name)
+        code = (
+            "import resource, sys; from pathlib import Path; from ctrain.backends.local.data import LocalData; "
+            "from ctrain.backends.local.home import Home; from ctrain.data import SampleSpec; "
+            "from ctrain.errors import PlatformUnavailable; "
+            "data = LocalData(Home(Path(sys.argv[1])), Path(sys.argv[2])); pinned = data.pin(sys.argv[3]); "
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+            "try:\n    data.sample(pinned, SampleSpec(0.9, 'id'))\n"
+            "except PlatformUnavailable as failure:\n    print(failure.hint)"
+        )
+        command = [sys.executable, "-c", code, str(data.home.root), str(data.root), name]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+        assert "make room on the disk" in told
+        assert {item.name for item in (data.home.data / "samples").iterdir()} == {".lock"}
+
     def test_callers_at_the_same_time_get_the_same_sample(self, data: LocalData) -> None:
         """One makes it, the others wait."""
         written(some_rows(5000), data.root / "visits.csv")

@@ -129,6 +129,9 @@ class MemoryRegistry:
         versions.append(ModelVersion(model, len(versions) + 1, digest, str(files), lineage))
         return versions[-1]
 
+    def warm(self) -> None:
+        pass
+
     def crown(self, version: ModelVersion) -> None:
         if self.champions.get(version.name) != version:
             self.writes += 1
@@ -254,6 +257,10 @@ class MemoryData:
         if reference not in self.sets:
             raise DataError(f"there is no data set {reference}", why="it does not exist", hint="correct the reference")
         return self.sets[reference]
+
+    def verify(self, data: DataVersion) -> None:
+        if self.sets and data.digest not in {known.digest for known in self.sets.values()}:
+            raise DataError(f"{data.name} has changed since it was pinned", why="its digest differs", hint="run again")
 
     def sampled(self, data: DataVersion, spec: SampleSpec) -> DataVersion | None:
         return self.samples.get((data.digest, spec))

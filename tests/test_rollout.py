@@ -56,7 +56,7 @@ PASS, FAIL = Outcome.PASS, Outcome.FAIL
     [
         pytest.param(Seen(None), Create(), id="no endpoint"),
         pytest.param(Seen(an_endpoint({}, running=False)), Create(), id="endpoint down"),
-        pytest.param(Seen(an_endpoint(BEFORE, *BOTH)), Begin(BEFORE), id="not begun"),
+        pytest.param(Seen(an_endpoint(BEFORE, *BOTH)), Begin(NEW, BEFORE), id="not begun"),
         pytest.param(Seen(an_endpoint(BEFORE, BOTH[0]), BEFORE), Place(TARGET), id="not placed"),
         pytest.param(Seen(an_endpoint(BEFORE, STARTING), BEFORE), Wait(NEW), id="starting"),
         pytest.param(

@@ -23,7 +23,7 @@ class Facts:
     """What planning found out, by reading only.
 
     `attempts` are the jobs that this fingerprint has had, first attempt first; `endpoints` what each stage's
-    endpoint is now.
+    endpoint is now; `scoring` the digests of the stages' scoring code, by stage.
     """
 
     source: Source
@@ -33,6 +33,7 @@ class Facts:
     attempts: Sequence[TrainingRun]
     champion: ModelVersion | None
     endpoints: Mapping[str, Endpoint | None] = field(default_factory=dict)
+    scoring: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,16 @@ class Register:
 
 @dataclass(frozen=True)
 class Deploy:
-    """Take the model to one stage. `last` makes it the champion."""
+    """Take the model to one stage. `last` makes it the champion.
+
+    `code` is the content digest of the stage's scoring code and environment file, empty where there is none.
+    """
 
     stage: Stage
     last: bool
     waits: bool
     why: str
+    code: str = ""
     kind: Literal["deploy"] = "deploy"
 
 
@@ -145,6 +150,7 @@ def make_plan(project: Project, trigger: Trigger, facts: Facts, *, fresh: bool =
                 last=stage == project.stages[-1],
                 waits=stage.approval == "required",
                 why=_why_deploy(stage, facts.endpoints.get(stage.endpoint)),
+                code=facts.scoring.get(stage.name, ""),
             )
             for stage in stages
         ]

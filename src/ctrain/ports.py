@@ -94,6 +94,10 @@ class Registry(RegistryReader, Protocol):
         """Point the champion at this version."""
         ...
 
+    def warm(self) -> None:
+        """Something will be registered soon: what can be made ready for it may be. Changes nothing."""
+        ...
+
 
 class Serving(Protocol):
     """What is observed is the truth.
@@ -147,6 +151,10 @@ class DataReader(Protocol):
 
     def sampled(self, data: DataVersion, spec: SampleSpec) -> DataVersion | None:
         """The sample of a pinned data set, where it has been made."""
+        ...
+
+    def verify(self, data: DataVersion) -> None:
+        """Raises DataError where a pinned data set is no longer what it was."""
         ...
 
 

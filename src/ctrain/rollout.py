@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from ctrain.serving import Deployment, DeploymentSpec, DeploymentState, Endpoint, ScoringCode, Traffic
@@ -32,12 +32,16 @@ class DeploymentSettings:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  read by pydantic, shared on purpose
 
 
-def deployment_of(version: ModelVersion, settings: DeploymentSettings) -> DeploymentSpec:
-    """What a stage should run for this version. The name says the version, and changes with the settings.
+def deployment_of(version: ModelVersion, settings: DeploymentSettings, code: str = "") -> DeploymentSpec:
+    """What a stage should run for this version. Its name says the version, and changes with settings and scoring code.
 
-    Names keep to Azure ML's rule for deployments: at most 32 characters, lower-case letters, digits and dashes.
+    `code` is the content digest of the scoring code, empty where there is none. Names keep to Azure ML's rule for
+    deployments: at most 32 characters, lower-case letters, digits and dashes.
     """
-    told = json.dumps([version.name, version.digest, asdict(settings)], sort_keys=True)
+    scoring = settings.scoring
+    # Where the checkout is on this machine must not make it another deployment: only names and content count.
+    plain = asdict(replace(settings, scoring=None)) | {"script": scoring.script if scoring else "", "code": code}
+    told = json.dumps([version.name, version.digest, plain], sort_keys=True)
     mark = hashlib.sha256(told.encode()).hexdigest()[:8]
     return DeploymentSpec(
         name=f"v{version.version}-{mark}",
@@ -97,8 +101,9 @@ class Create:
 
 @dataclass(frozen=True)
 class Begin:
-    """Record the split that a failure must restore."""
+    """Record what is to be placed, and the split that a failure must restore."""
 
+    deployment: str
     before: Traffic
 
 
@@ -175,7 +180,7 @@ def next_step(rollout: Rollout, seen: Seen) -> Action:
         return Create()
     endpoint, name = seen.endpoint, rollout.target.name
     if seen.before is None:
-        return Begin(live(endpoint.traffic))
+        return Begin(name, live(endpoint.traffic))
     if seen.rejected is not None:
         return _restore(endpoint, name, seen.before, seen.rejected)
     target = endpoint.deployments.get(name)

@@ -102,11 +102,15 @@ class StepPreview:
 
 @dataclass(frozen=True)
 class Preview:
-    """What submitting would lead to: digests for the fingerprint, and the steps in order."""
+    """What submitting would lead to: digests for the fingerprint, and the steps in order.
+
+    `inputs` digests the files that the pipeline names by itself, beside those that we fill in; empty for none.
+    """
 
     code: str
     environment: str
     steps: tuple[StepPreview, ...]
+    inputs: str = ""
 
 
 @dataclass(frozen=True)

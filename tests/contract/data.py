@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ctrain.data import SampleSpec
@@ -22,6 +24,14 @@ class DataContract:
     def test_pinning_twice_gives_the_same_version(self, data: DataStore, reference: str) -> None:
         """By content."""
         assert data.pin(reference) == data.pin(reference)
+
+    def test_what_is_as_it_was_pinned_verifies(self, data: DataStore, reference: str) -> None:
+        """And what claims another content does not."""
+        pinned = data.pin(reference)
+        data.verify(pinned)
+
+        with pytest.raises(DataError, match="changed"):
+            data.verify(replace(pinned, digest="0" * 64))
 
     def test_a_sample_is_made_once(self, data: DataStore, reference: str) -> None:
         """The second time it is the first one."""

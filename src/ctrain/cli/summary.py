@@ -24,6 +24,9 @@ def show_end(release: Release, s: Session) -> int:
     took = f" in {duration((release.closed - release.opened).total_seconds())}" if release.closed else ""
     say(f"{release.id}: {release.ending}{took}", color=color, bold=True)
     say(f"  why        {release.why}")
+    for name, record in release.stages.items():
+        if record.rolled_back is not None:
+            say(f"  since      rolled back at {name}: {record.rolled_back}", color="yellow")
     stages = status(s.project.stages, s.at)
     if release.plan.deploys or release.ending is not Ending.DELIVERED:
         _show_stages(stages)

@@ -8,6 +8,8 @@ from ctrain import events, rollout
 from ctrain.errors import Conflict, UsageError
 from ctrain.flow.journal import Journal, Waiting
 from ctrain.flow.judge import blocking_reason
+from ctrain.flow.prepare import scoring_digest
+from ctrain.flow.roll_back import newest_first
 from ctrain.flow.smoke_test import smoke_test
 from ctrain.plan import Deploy
 from ctrain.release import Ending, Release
@@ -19,12 +21,16 @@ READY_SECONDS = 1800.0
 
 
 def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
-    """The release with this stage taken over, or restored and ended."""
+    """The release with this stage taken over, or restored and ended.
+
+    Raises Conflict for a version that was rolled back from the stage: it stays off it.
+    """
     stage = step.stage
     if not release.serves(stage.name):
         journal.lock(f"endpoint/{stage.endpoint}")
         try:
-            release = _roll_out(_again(release, stage, journal), stage, journal)
+            _refuse_rolled_back(release, stage, journal)
+            release = _roll_out(_again(release, stage, journal), step, journal)
         finally:
             journal.unlock(f"endpoint/{stage.endpoint}")
     if step.last and not release.ended and not release.crowned:
@@ -32,30 +38,36 @@ def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
     return release
 
 
+def _refuse_rolled_back(release: Release, stage: Stage, journal: Journal) -> None:
+    for earlier in newest_first(journal.at.ledger):
+        record = earlier.stage(stage.name)
+        if record is not None and record.rolled_back is not None and earlier.version == release.version:
+            raise Conflict(
+                f"{release.version} does not go back to {stage.name}",
+                why=f"it was rolled back there: {record.rolled_back}",
+                hint="make a new version, with a new commit or with `ctrain run --fresh`",
+            )
+
+
 def _again(release: Release, stage: Stage, journal: Journal) -> Release:
-    """A rollout that failed before may be tried again; a version that was rolled back stays off the stage."""
+    """A rollout that failed before is tried again when a person says so."""
     record = release.stage(stage.name)
     if record is None or not record.over:
         return release
-    if record.rolled_back is not None:
-        raise Conflict(
-            f"{release.version} does not go back to {stage.name}",
-            why=f"it was rolled back there: {record.rolled_back}",
-            hint="make a new version, with a new commit or with `ctrain run --fresh`",
-        )
     endpoint = journal.at.serving.look(stage.endpoint)
     before = rollout.live(endpoint.traffic) if endpoint else {}
     return journal.record(release.id, events.RolloutBegan(stage.name, record.deployment, before))
 
 
-def _roll_out(release: Release, stage: Stage, journal: Journal) -> Release:
+def _roll_out(release: Release, step: Deploy, journal: Journal) -> Release:
     if release.version is None:
         raise UsageError(
             f"the release {release.id} has no model version to deploy",
             why="a model is registered once it has passed the gate",
             hint="run `ctrain run`, or `ctrain train` and `ctrain gate`, first",
         )
-    wanted = Rollout(stage.endpoint, deployment_of(release.version, stage.deployment))
+    stage = step.stage
+    wanted = Rollout(stage.endpoint, deployment_of(release.version, stage.deployment, step.code))
     began = journal.at.clock.monotonic()
     while True:
         waited = journal.at.clock.monotonic() - began
@@ -73,7 +85,7 @@ def _roll_out(release: Release, stage: Stage, journal: Journal) -> Release:
                 journal.beat()
                 journal.at.clock.sleep(POLL_SECONDS)
             case _:
-                release = _act(action, release, stage, journal)
+                release = _act(action, release, step, journal)
 
 
 def step_to(release: Release, stage: str) -> Deploy:
@@ -103,16 +115,17 @@ Effect = (
 )
 
 
-def _act(action: Effect, release: Release, stage: Stage, journal: Journal) -> Release:
+def _act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Release:
+    stage = step.stage
     serving, endpoint, name = journal.at.serving, stage.endpoint, stage.name
     match action:
         case rollout.Create():
             journal.record(release.id, events.Creating(name, endpoint))
             serving.create(endpoint)
-        case rollout.Begin(before):
-            target = deployment_of(release.version, stage.deployment).name if release.version else ""
-            return journal.record(release.id, events.RolloutBegan(name, target, before))
+        case rollout.Begin(deployment, before):
+            return journal.record(release.id, events.RolloutBegan(name, deployment, before))
         case rollout.Place(spec):
+            _refuse_changed_code(step)
             journal.record(release.id, events.Placing(name, spec.name))
             serving.place(endpoint, spec)
         case rollout.Smoke(deployment, live):
@@ -131,6 +144,15 @@ def _act(action: Effect, release: Release, stage: Stage, journal: Journal) -> Re
         case _:
             assert_never(action)
     return release
+
+
+def _refuse_changed_code(step: Deploy) -> None:
+    if scoring_digest(step.stage) != step.code:
+        raise Conflict(
+            f"the scoring code of {step.stage.name} has changed",
+            why="it is no longer what was planned",
+            hint="run again, for a plan with the code as it is now",
+        )
 
 
 def _look(release: Release, stage: Stage, journal: Journal, *, overdue: bool) -> Seen:

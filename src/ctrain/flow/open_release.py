@@ -51,7 +51,8 @@ def continues(plan: Plan, earlier: Release, at: Backend) -> bool:
         case Ending.ROLLED_BACK | Ending.NOT_RESTORED:
             return not plan.fresh
         case Ending.DELIVERED:
-            return not plan.fresh and _stands(earlier, at)
+            rolled_back = any(record.rolled_back is not None for record in earlier.stages.values())
+            return not plan.fresh and (rolled_back or _stands(earlier, at))
 
 
 def _digest(plan: Plan) -> str:

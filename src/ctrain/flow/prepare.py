@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 from ctrain.data import DataVersion, SampleSpec
+from ctrain.digest import tree_digest
 from ctrain.document import nearest
 from ctrain.errors import ProjectError
 from ctrain.pipeline import Pipeline, read_pipeline
 from ctrain.plan import Facts, Plan, make_plan
 from ctrain.ports import Backend
 from ctrain.project import DataUse, Project, Trigger
+from ctrain.rollout import Stage
 from ctrain.training import Identity, Preview, Scalar, TrainingRun, TrainingSpec, job_name
 from ctrain.version import ModelVersion, Source
 
@@ -30,10 +33,11 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
     identity = Identity(
         code=preview.code,
         environment=preview.environment,
-        data=data_digest(data, sample),
+        data=data_digest(data, sample, preview.inputs),
         parameters=parameters,
         champion=champion.digest if champion and project.model.champion_input in inputs else "",
     )
+    stages = [project.stage(name) for name in rule.deploy]
     facts = Facts(
         source=source,
         data=data,
@@ -41,7 +45,8 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
         identity=identity,
         attempts=_attempts(at, identity.fingerprint),
         champion=champion,
-        endpoints={name: at.serving.look(name) for name in (project.stage(s).endpoint for s in rule.deploy)},
+        endpoints={stage.endpoint: at.serving.look(stage.endpoint) for stage in stages},
+        scoring={stage.name: scoring_digest(stage) for stage in stages},
     )
     return make_plan(project, trigger, facts, fresh=fresh)
 
@@ -69,11 +74,25 @@ def check_pipeline(project: Project) -> Pipeline:
     return pipeline
 
 
-def data_digest(data: DataVersion, sample: SampleSpec | None) -> str:
-    """What the training reads, as a digest that is known before the sample is made."""
-    if sample is None:
+def data_digest(data: DataVersion, sample: SampleSpec | None, others: str) -> str:
+    """What the training reads, as a digest that is known before the sample is made.
+
+    `others` digests what the pipeline reads beside the data set.
+    """
+    if sample is None and not others:
         return data.digest
-    return hashlib.sha256(f"{data.digest} {sample!r}".encode()).hexdigest()
+    return hashlib.sha256(f"{data.digest} {sample!r} {others}".encode()).hexdigest()
+
+
+def scoring_digest(stage: Stage) -> str:
+    """The content of the stage's scoring code and its environment file. Raises ProjectError where they are missing."""
+    scoring = stage.deployment.scoring
+    if scoring is None:
+        return ""
+    parts = [tree_digest(Path(scoring.code), ProjectError)]
+    if scoring.environment is not None:
+        parts.append(tree_digest(Path(scoring.environment), ProjectError))
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _inputs(

@@ -19,8 +19,10 @@ def train(release: Release, journal: Journal) -> Release:
     if release.training is not None and _usable(release.training, journal):
         return release
     plan = release.plan
+    if journal.at.trainer.look(plan.training.job) is None:
+        journal.at.data.verify(plan.data)
     journal.record(release.id, Submitting(plan.training.job))
-    run = wait(journal.at.trainer.submit(_spec(release, journal)), journal)
+    run = wait(journal.at.trainer.submit(_spec(release, journal)), journal, registers=bool(plan.deploys))
     release = journal.record(release.id, Trained(run))
     if not run.status.succeeded:
         why = f"the job {run.job} ended as {run.status}: {run.error or 'no reason was given'}"
@@ -28,14 +30,17 @@ def train(release: Release, journal: Journal) -> Release:
     return release
 
 
-def wait(run: TrainingRun, journal: Journal) -> TrainingRun:
-    """Look at the job, less and less often, until it has ended."""
+def wait(run: TrainingRun, journal: Journal, *, registers: bool = False) -> TrainingRun:
+    """Look at the job, less and less often, until it has ended. If it `registers`, the registry is told in time."""
     clock = journal.at.clock
     began = clock.monotonic()
     seen: TrainingRun | None = run
     while seen is not None:
         run = seen
         journal.tell(run)
+        if registers and sum(not step.status.ended for step in run.steps) <= 1:
+            journal.at.registry.warm()
+            registers = False
         if run.status.ended or run.status is JobStatus.UNKNOWN:
             return run
         clock.sleep(min(LONGEST_POLL, max(FIRST_POLL, (clock.monotonic() - began) / 100)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from ctrain.backends.local.home import Home
 from ctrain.pipeline.graph import ValueType
 
-_REFERENCE = re.compile(r"azureml:(?P<name>[\w.-]+)(?::(?P<version>[\w.-]+)|@(?P<label>[\w.-]+))")
+_REFERENCE = re.compile(r"azureml:(?P<name>\w[\w.-]*)(?::(?P<version>\w[\w.-]*)|@(?P<label>\w[\w.-]*))")
 _MODELS = (ValueType.MLFLOW_MODEL, ValueType.CUSTOM_MODEL, ValueType.TRITON_MODEL)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from ctrain.backends.local.clock import SystemClock
 from ctrain.backends.local.data import LocalData
+from ctrain.backends.local.environments import Environments, build
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.ledger import LocalLedger
 from ctrain.backends.local.registry import LocalRegistry
 from ctrain.backends.local.serving.port import LocalServing
 from ctrain.backends.local.trainer import LocalTrainer
+from ctrain.errors import Location
+from ctrain.pipeline.graph import Environment
 from ctrain.ports import Backend
 from ctrain.project import Project
 
@@ -22,6 +27,21 @@ def home_of(project: Project) -> Home:
     return Home((project.root / Path(asked).expanduser()).absolute())
 
 
+@dataclass(frozen=True)
+class Interpreters:
+    """Which Python runs a deployment: ours, or with `environments: build` the one its conda file asks for."""
+
+    environments: Environments
+
+    def __call__(self, environment: str | None) -> Path:
+        """Builds the environment where it is not built yet. Raises PipelineError for a file that cannot be built."""
+        if environment is None or self.environments.mode == "current":
+            return Path(sys.executable)
+        file = Path(environment)
+        planned = self.environments.plan(Environment(Location(file, 1), conda=file.read_text()))
+        return Path(build(planned, self.environments.folder), "python")
+
+
 def connect_local(project: Project) -> Backend:
     """The backend on this machine."""
     home, clock, settings = home_of(project), SystemClock(), project.backends.local
@@ -29,7 +49,7 @@ def connect_local(project: Project) -> Backend:
         name="local",
         trainer=LocalTrainer(home, environments=settings.environments, cores=settings.cores),
         registry=LocalRegistry(home),
-        serving=LocalServing(home, clock),
+        serving=LocalServing(home, clock, Interpreters(Environments(home.environments, settings.environments))),
         data=LocalData(home, project.root),
         ledger=LocalLedger(home, clock),
         clock=clock,

@@ -317,11 +317,12 @@ class RunsByMlflow:
 
     def _ask(self, call: str, *arguments: object) -> Any:
         asking, answering = self.process.stdin, self.process.stdout
+        answer: dict[str, Any] = {"failure": "MLflow ended"}
         try:
             if asking and answering:
                 asking.write(json.dumps({"call": call, "with": arguments}) + "\n")
                 asking.flush()
-                answer = json.loads(answering.readline() or '{"failure": "MLflow ended"}')
+                answer = json.loads(answering.readline() or "{}") or answer
         except (OSError, ValueError) as failure:
             answer = {"failure": str(failure)}
         if "failure" in answer:

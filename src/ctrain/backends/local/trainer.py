@@ -20,7 +20,7 @@ from ctrain.backends.local.assets import find_registered
 from ctrain.backends.local.digest_cache import DigestCache
 from ctrain.backends.local.environments import Environments, Mode
 from ctrain.backends.local.home import Home
-from ctrain.backends.local.jobs.plan import JobPlan, plan_text
+from ctrain.backends.local.jobs.plan import JobPlan, Joined, LocalPath, plan_text
 from ctrain.backends.local.jobs.prepare import Prepared, Surroundings, prepare
 from ctrain.backends.local.jobs.reuse import Executions, reusable
 from ctrain.backends.local.jobs.snapshot import keep, rename_into_place
@@ -68,7 +68,12 @@ class LocalTrainer:
         """What submitting would do. The environment's digest is over those of all steps, where they are several."""
         pipeline = self.read(spec.pipeline)
         plan = self._prepare(pipeline, spec).plan
-        return Preview(pipeline.code, _environment_digest(plan), tuple(self._steps(plan)))
+        return Preview(
+            code=pipeline.code,
+            environment=_environment_digest(plan),
+            steps=tuple(self._steps(plan)),
+            inputs=_digest_of_other_inputs(plan, spec),
+        )
 
     def _steps(self, plan: JobPlan) -> Iterator[StepPreview]:
         executions = Executions(self.home.jobs / ".executions")
@@ -241,6 +246,19 @@ def _environment_digest(plan: JobPlan) -> str:
 
     found = sorted({step.environment.digest for step in plan.steps})
     return found[0] if len(found) == 1 else hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def _digest_of_other_inputs(plan: JobPlan, spec: TrainingSpec) -> str:
+    """Digest of what the pipeline itself says it reads, a step's lookup table for one; empty where it says nothing."""
+    import hashlib
+
+    ours = set(map(str, spec.inputs.values()))
+    found: set[str] = set()
+    for step in plan.steps:
+        for value in step.inputs.values():
+            parts = value.parts if isinstance(value, Joined) else (value,)
+            found |= {part.digest for part in parts if isinstance(part, LocalPath) and part.path not in ours}
+    return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest() if found else ""
 
 
 def _text(log: str | None) -> str:

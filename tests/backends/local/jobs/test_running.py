@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -344,3 +345,48 @@ def test_logs_are_there_while_a_step_runs(trainer_of: Trainers) -> None:
     assert trainer.logs("job-1") == "== s ==\nnow\n"
     trainer.cancel("job-1")
     assert ended(trainer).status is JobStatus.CANCELED
+
+
+def test_a_step_that_runs_longer_than_its_limit_is_killed(trainer_of: Trainers) -> None:
+    """`limits.timeout`, as Azure ML ends it; the reason says so."""
+    step = replace(a_step("slow", "sleep 60"), timeout=1)
+    trainer = trainer_of(a_pipeline(step))
+    trainer.submit(a_spec("slow"))
+
+    run = ended(trainer, "slow")
+
+    assert run.status is JobStatus.FAILED
+    assert "longer than its limit of 1 s" in (run.steps[0].error or "")
+
+
+def test_an_input_that_changes_while_a_step_runs_fails_it(trainer_of: Trainers, tmp_path: Path) -> None:
+    """What was made of it must not be kept as if it were made of the pinned content."""
+    data = tmp_path / "rows.csv"
+    data.write_text("1\n")
+    step = a_step(
+        "read",
+        "cat ${{inputs.rows}} && echo 2 >> ${{inputs.rows}}",
+        inputs={"rows": FILE},
+        bindings={"rows": Asset(str(data), FILE)},
+    )
+    trainer = trainer_of(a_pipeline(step))
+    trainer.submit(a_spec("changing"))
+
+    run = ended(trainer, "changing")
+
+    assert run.status is JobStatus.FAILED
+    assert "changed while it ran" in (run.steps[0].error or "")
+
+
+def test_files_that_the_pipeline_names_itself_are_part_of_the_preview(trainer_of: Trainers, tmp_path: Path) -> None:
+    """A lookup table that changes makes another training, though nobody passed it in."""
+    table = tmp_path / "lookup.csv"
+    table.write_text("a\n")
+    step = a_step("read", "cat ${{inputs.t}}", inputs={"t": FILE}, bindings={"t": Asset(str(table), FILE)})
+    trainer = trainer_of(a_pipeline(step))
+    before = trainer.preview(a_spec("x")).inputs
+
+    table.write_text("b\n")
+
+    assert before != ""
+    assert trainer.preview(a_spec("x")).inputs != before

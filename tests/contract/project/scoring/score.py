@@ -6,12 +6,12 @@ import os
 from azureml_inference_server_http.api.aml_response import AMLResponse
 
 
-def init():
+def init() -> None:
     if os.environ.get("BEHAVE") == "crash":
         raise RuntimeError("no such model")
 
 
-def run(raw):
+def run(raw: str) -> list[float] | AMLResponse:
     try:
         rows = json.loads(raw)["input_data"]["data"]
     except (ValueError, KeyError, TypeError):

@@ -66,7 +66,10 @@ class PlannedEnvironment:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """`inputs` lacks optional inputs without a value. `code` is the folder of the snapshot, or empty."""
+    """`inputs` lacks optional inputs without a value. `code` is the folder of the snapshot, or empty.
+
+    `timeout` is in seconds.
+    """
 
     name: str
     command: str
@@ -78,6 +81,7 @@ class PlannedStep:
     variables: Mapping[str, str] = field(default_factory=dict)
     component: str = ""
     deterministic: bool = True
+    timeout: int | None = None
 
     @property
     def after(self) -> tuple[str, ...]:

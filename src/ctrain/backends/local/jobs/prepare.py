@@ -168,6 +168,7 @@ def _command_step(walk: _Walk, step: CommandStep, scope: _Scope) -> dict[str, Up
             variables=dict(step.environment_variables),
             component=step.component,
             deterministic=step.deterministic,
+            timeout=step.timeout,
         )
     )
     return {key: Upstream(name, key) for key in step.outputs}

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ctrain.backends.local.digest_cache import DigestCache
 from ctrain.backends.local.environments import build
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.jobs.command import BadCommand
 from ctrain.backends.local.jobs.plan import JobPlan, PlannedStep, Upstream
-from ctrain.backends.local.jobs.process import Children, shell
+from ctrain.backends.local.jobs.process import Children, kill_session, shell
 from ctrain.backends.local.jobs.reuse import Execution, Executions, new_identity, reusable, step_key
 from ctrain.backends.local.jobs.state import JobState, Kept, StepState, died, read_state, write_outputs, write_state
-from ctrain.backends.local.jobs.step import Missing, Place, collect, command_line, failure, variables
+from ctrain.backends.local.jobs.step import Missing, Place, changed_inputs, collect, command_line, failure, variables
 from ctrain.backends.local.tracking import Experiment, Runs, RunStatus, open_runs
 from ctrain.errors import CtrainError
 from ctrain.training import JobStatus
@@ -45,6 +46,8 @@ class Job:
     shell: str
     done: dict[str, Execution] = field(default_factory=dict)
     running: dict[int, PlannedStep] = field(default_factory=dict)
+    limits: dict[int, float] = field(default_factory=dict)
+    overdue: set[int] = field(default_factory=set)
     cancelled: bool = False
     stopping: bool = False
 
@@ -82,8 +85,21 @@ class Job:
             self.start_ready()
             if not self.running:
                 return
-            for ended in self.children.wait(None):
-                self.end_step(self.running.pop(ended.pid), ended.code)
+            for ended in self.children.wait(self.until_next_limit()):
+                self.end_step(self.running.pop(ended.pid), ended.code, overdue=ended.pid in self.overdue)
+            self.end_overdue()
+
+    def until_next_limit(self) -> float | None:
+        """Seconds until the first of the running steps must end; None where none has a limit."""
+        limits = [self.limits[pid] for pid in self.running if pid in self.limits and pid not in self.overdue]
+        return max(0.0, min(limits) - time.monotonic()) if limits else None
+
+    def end_overdue(self) -> None:
+        now = time.monotonic()
+        for pid in self.running:
+            if pid not in self.overdue and self.limits.get(pid, now + 1) <= now:
+                self.overdue.add(pid)
+                kill_session(pid, signal.SIGKILL)
 
     def asked_to_stop(self) -> bool:
         return self.children.asked_to_stop or (self.folder / "cancel").exists()
@@ -129,6 +145,8 @@ class Job:
             self.runs.end(run, "FAILED", _milliseconds(started))
             raise
         self.running[pid] = step
+        if step.timeout is not None:
+            self.limits[pid] = time.monotonic() + step.timeout
         self.step_is(
             step.name,
             status=JobStatus.RUNNING,
@@ -162,14 +180,18 @@ class Job:
         if any(output.copy_to for output in step.outputs.values()):
             collect(step, Place(Path(earlier.place)))
 
-    def end_step(self, step: PlannedStep, code: int) -> None:
+    def end_step(self, step: PlannedStep, code: int, *, overdue: bool = False) -> None:
         place = Place(self.folder / "steps" / step.name)
         now = time.time()
         run = next(state.run_id for state in self.state.steps if state.name == step.name)
         self.add_metrics(step.name, run)
         error = None
-        if code:
+        if overdue:
+            error = f"it ran longer than its limit of {step.timeout} s, and was killed"
+        elif code:
             error = failure(code, place.log)
+        elif changed := changed_inputs(step, lambda path: DigestCache(self.home).content(path).digest):
+            error = f"its input changed while it ran: {', '.join(changed)}"
         else:
             try:
                 self.keep(step, place, run, collect(step, place))

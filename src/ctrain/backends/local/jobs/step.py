@@ -13,6 +13,7 @@ from ctrain.backends.local.jobs.command import Word, resolve
 from ctrain.backends.local.jobs.content import last_lines, listing
 from ctrain.backends.local.jobs.plan import Joined, LocalPath, PlannedStep, Text, Upstream, Value
 from ctrain.backends.local.jobs.state import Kept
+from ctrain.errors import DataError
 
 LAST_LINES = 20
 
@@ -129,6 +130,25 @@ def _copy(made: Path, target: Path) -> None:
         shutil.copytree(made, target, dirs_exist_ok=True)
     else:
         shutil.copy2(made, target / made.name if target.is_dir() else target)
+
+
+def changed_inputs(step: PlannedStep, digest: Callable[[Path], str]) -> list[str]:
+    """The user's own files and folders that are no longer what the step was planned with.
+
+    What it made of them could be kept and reused under the digest of something else.
+    """
+    parts = [
+        part for value in step.inputs.values() for part in (value.parts if isinstance(value, Joined) else (value,))
+    ]
+    paths = [part for part in parts if isinstance(part, LocalPath)]
+    return [path.path for path in paths if _digest_now(path, digest) != path.digest]
+
+
+def _digest_now(planned: LocalPath, digest: Callable[[Path], str]) -> str:
+    try:
+        return digest(Path(planned.path))
+    except DataError:
+        return ""
 
 
 def failure(code: int, log: Path) -> str:

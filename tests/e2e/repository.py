@@ -132,4 +132,5 @@ def _version(stage: dict[str, Any]) -> int | None:
 def environment() -> dict[str, str]:
     """Ours, without what a CI or a developer's shell would tell ctrain."""
     foreign = ("GITHUB_", "TF_BUILD", "BUILD_", "SYSTEM_", "CTRAIN_", "MLFLOW_", "GIT_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return kept | {"OMP_NUM_THREADS": "1"}  # two of us train at a time, on two cores

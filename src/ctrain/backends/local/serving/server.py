@@ -135,6 +135,8 @@ def _environment(placement: Placement) -> dict[str, str]:
     hooks = f"--config file:{shlex.quote(str(HERE / 'gunicorn_hooks.py'))}"
     asked = placement.spec.environment_variables
     return {
+        # Threads of a model that compete for cores wait at barriers: a row that takes 12 ms then takes a second.
+        "OMP_NUM_THREADS": "1",
         **bare_environment(),
         "PYTHONUNBUFFERED": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -10,15 +10,20 @@ from ctrain.version import Source
 
 def read_source(folder: Path, *, pull_request: str = "", branch: str = "", run_url: str = "") -> Source:
     """The commit that the folder is at. Without git, or outside a repository, a source that says nothing."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
+    head = _git(folder, "log", "-1", "--format=%H%n%an")
+    if not head:
         return Source(pull_request=pull_request, branch=branch, run_url=run_url)
+    commit, _, author = head.partition("\n")
+    told = (
+        _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--", ".") or ""
+    ).splitlines()
+    heads = [line.removeprefix("# branch.head ") for line in told if line.startswith("# branch.head ")]
     return Source(
         commit=commit,
-        branch=branch or _git(folder, "symbolic-ref", "--short", "-q", "HEAD") or "",
-        dirty=bool(_git(folder, "status", "--porcelain", "--untracked-files=normal", "--", ".")),
+        branch=branch or next((name for name in heads if name != "(detached)"), ""),
+        dirty=any(not line.startswith("#") for line in told),
         pull_request=pull_request,
-        author=_git(folder, "log", "-1", "--format=%an") or "",
+        author=author,
         run_url=run_url,
     )
 

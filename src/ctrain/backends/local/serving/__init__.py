@@ -10,6 +10,7 @@ endpoint.py        the endpoint process: one writer, a router and its deployment
 control.py         the control plane's server
 router.py          the data plane: key, split, mirror, limits, Azure's status codes
 deployment.py      keeps one deployment's server alive
+surroundings.py    what of our environment such processes may see
 server.py          one run of that server: its processes, socket and lifeline
 launch.py          the first file that such a process runs, in the model's interpreter
 gunicorn_hooks.py  what gunicorn tells us about its workers

@@ -8,7 +8,6 @@ import os
 import select
 import shlex
 import shutil
-import ssl
 import subprocess
 import sys
 import weakref
@@ -22,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.serving.folder import Contact, Folder, tail
 from ctrain.backends.local.serving.remote import ask, asleep, scoring_url
-from ctrain.backends.local.serving.server import bare_environment
+from ctrain.backends.local.serving.surroundings import bare_environment
 from ctrain.backends.local.serving.wish import Placement, check_name
 from ctrain.errors import Conflict, PlatformUnavailable, UsageError
 from ctrain.serving import Answer, DeploymentSpec, Endpoint, Request, Traffic
@@ -127,6 +126,8 @@ class LocalServing:
     def _http(self) -> httpx.Client:
         """One client, so that its connections are used again. It never leaves this machine: no proxy, no TLS."""
         if self._client is None:
+            import ssl
+
             import httpx
 
             bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -16,22 +16,12 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ctrain.backends.local.serving.surroundings import bare_environment
 from ctrain.backends.local.serving.wish import Placement
 
 HERE = Path(__file__).parent
 GRACE = 3.0
 """Seconds that a server gets to finish its requests before it is killed."""
-
-_KEPT = (
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-    "http_proxy", "https_proxy", "no_proxy", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
-)  # fmt: skip
-
-
-def bare_environment() -> dict[str, str]:
-    """What of our environment a server may see: nothing that differs between shells, and no secrets of a CI job."""
-    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
 
 
 @dataclass

@@ -258,3 +258,29 @@ class _MortalPort:
             return made
 
         return call
+
+
+def test_fresh_trains_anew_each_time_it_is_asked_for(world: MemoryBackend, run: Run) -> None:
+    """A release that has its training is not what `--fresh` asks for; the new one gets a job of its own."""
+    stages = (a_stage("prod", approval="required"),)
+    first = run(a_plan(stages=stages, fresh=True))
+
+    second = run(a_plan(stages=stages, fresh=True, attempt=2))
+
+    assert not first.ended
+    assert (first.id, second.id) == ("main-b41c9e2-1", "main-b41c9e2-2")
+    assert len(world.trainer.runs) == 2
+
+
+def test_a_fresh_training_that_was_killed_is_gone_on_with(world: MemoryBackend, run: Run) -> None:
+    """Asked for again before it was trained, it is the same release and the same job."""
+    mortal = Mortal(world.ports, 12, after=True)
+    with suppress(Killed):
+        deliver(a_plan(fresh=True), Journal(mortal.ports, "a test that dies", lambda _: None))
+    world.ledger.leases.clear()
+    assert "submitting" in [event.what.kind for event in world.ledger.events("main-b41c9e2-1")]
+
+    release = run(a_plan(fresh=True, attempt=2))
+
+    assert release.id == "main-b41c9e2-1"
+    assert len(world.trainer.runs) == 1

@@ -1,0 +1,120 @@
+"""Making the plan, on the reference project's own files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ctrain.data import DataVersion
+from ctrain.errors import ProjectError
+from ctrain.flow.prepare import prepare
+from ctrain.plan import Deploy, Gate, Plan, Register, Train
+from ctrain.project import Project, Trigger, load_project
+from ctrain.training import JobStatus
+from ctrain.version import Source
+from tests.builders import a_run, a_version
+from tests.memory import MemoryBackend
+
+REFERENCE = Path(__file__).parents[2] / "pipelines" / "ctrain.yaml"
+SOURCE = Source(commit="b41c9e2f", branch="main")
+
+
+@pytest.fixture
+def project() -> Project:
+    return load_project(REFERENCE)
+
+
+@pytest.fixture
+def planned(world: MemoryBackend, project: Project) -> MemoryBackend:
+    """A world that has the project's data."""
+    reference = project.data_reference("memory")
+    world.data.sets[reference] = DataVersion("visits", "1", "d", reference, 1000, 20190)
+    return world
+
+
+def a_prepared(world: MemoryBackend, project: Project, trigger: Trigger = Trigger.MAIN, *, fresh: bool = False) -> Plan:
+    return prepare(project, world.ports, SOURCE, trigger, fresh=fresh)
+
+
+def test_main_trains_judges_registers_and_deploys_in_order(planned: MemoryBackend, project: Project) -> None:
+    """The list that `ctrain run` walks."""
+    plan = a_prepared(planned, project)
+
+    assert [type(step) for step in plan.steps] == [Train, Gate, Register, Deploy, Deploy, Deploy]
+    assert [step.stage.name for step in plan.deploys] == ["dev", "test", "prod"]
+    assert [step.last for step in plan.deploys] == [False, False, True]
+
+
+def test_a_pull_request_trains_on_the_sample_and_stops_at_the_gate(planned: MemoryBackend, project: Project) -> None:
+    """It deploys nothing, so it registers nothing."""
+    plan = a_prepared(planned, project, Trigger.PULL_REQUEST)
+
+    assert [type(step) for step in plan.steps] == [Train, Gate]
+    assert plan.sample == project.data.sample
+    assert not plan.comparable
+
+
+def test_planning_writes_nothing(planned: MemoryBackend, project: Project) -> None:
+    """Not to the ledger, not to the registry, and it makes no sample."""
+    for trigger in Trigger:
+        a_prepared(planned, project, trigger)
+
+    assert planned.writes == 0
+
+
+def test_sample_and_whole_are_different_trainings(planned: MemoryBackend, project: Project) -> None:
+    """A pull request's job is never taken for main's."""
+    whole, part = a_prepared(planned, project), a_prepared(planned, project, Trigger.PULL_REQUEST)
+
+    assert whole.fingerprint != part.fingerprint
+
+
+def test_a_job_that_trained_the_same_is_adopted(planned: MemoryBackend, project: Project) -> None:
+    """The same code, data, parameters and environment train once."""
+    first = a_prepared(planned, project).training
+    planned.trainer.runs[first.job] = a_run(job=first.job)
+
+    second = a_prepared(planned, project).training
+
+    assert (first.adopts, second.adopts, second.job) == (False, True, first.job)
+
+
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELED, JobStatus.UNKNOWN])
+def test_a_job_that_did_not_complete_is_no_hit(planned: MemoryBackend, project: Project, status: JobStatus) -> None:
+    """Failed, cancelled, or with its outputs gone: the next attempt has the next name."""
+    first = a_prepared(planned, project).training
+    planned.trainer.runs[first.job] = a_run(status, job=first.job)
+
+    second = a_prepared(planned, project).training
+
+    assert (second.adopts, second.job) == (False, first.job[:-1] + "2")
+
+
+def test_fresh_adopts_nothing(planned: MemoryBackend, project: Project) -> None:
+    """Even what has completed."""
+    first = a_prepared(planned, project).training
+    planned.trainer.runs[first.job] = a_run(job=first.job)
+
+    assert not a_prepared(planned, project, fresh=True).training.adopts
+
+
+def test_a_new_champion_makes_another_training(planned: MemoryBackend, project: Project) -> None:
+    """Its evaluation has other rows: both models are scored on today's data."""
+    before = a_prepared(planned, project)
+    planned.registry.champions["medical-visits"] = replace(a_version(), name="medical-visits")
+
+    after = a_prepared(planned, project)
+
+    assert before.champion is None
+    assert before.fingerprint != after.fingerprint
+    assert before.same_work(after)
+
+
+def test_an_output_that_the_pipeline_lacks_is_refused(planned: MemoryBackend, project: Project) -> None:
+    """With the nearest name."""
+    wrong = replace(project, model=replace(project.model, output="modle"))
+
+    with pytest.raises(ProjectError, match="did you mean model"):
+        a_prepared(planned, wrong)

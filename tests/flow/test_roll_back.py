@@ -1,0 +1,98 @@
+"""Taking a stage back to what served before."""
+
+from __future__ import annotations
+
+import pytest
+
+from ctrain.errors import Conflict, NotRestored
+from ctrain.flow.deliver import deliver
+from ctrain.flow.journal import Journal
+from ctrain.flow.roll_back import roll_back
+from ctrain.release import Ending
+from ctrain.rollout import live
+from ctrain.serving import DeploymentState
+from tests.builders import PROD, a_plan, outputs
+from tests.flow.conftest import Run
+from tests.memory import MemoryBackend
+
+
+@pytest.fixture
+def two_releases(world: MemoryBackend, run: Run) -> MemoryBackend:
+    """Version 1 and then version 2 went everywhere."""
+    run(a_plan())
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    assert run(a_plan(commit="second", champion=world.registry.champion("visits"))).ending is Ending.DELIVERED
+    return world
+
+
+def back(world: MemoryBackend) -> None:
+    roll_back(PROD, "complaints", Journal(world.ports, "anna", lambda _: None), last=True)
+    world.ledger.leases.clear()
+
+
+def version_at_prod(world: MemoryBackend) -> int:
+    seen = world.serving.endpoints[PROD.endpoint]
+    (name,) = live(seen.traffic)
+    return seen.deployments[name].model_version
+
+
+def test_the_old_version_serves_and_is_the_champion_again(two_releases: MemoryBackend) -> None:
+    """Re-weighting, no more: the new deployment stays to be looked at."""
+    back(two_releases)
+
+    champion = two_releases.registry.champion("visits")
+    assert (version_at_prod(two_releases), champion.version if champion else None) == (1, 1)
+    assert len(two_releases.serving.endpoints[PROD.endpoint].deployments) == 2
+
+
+def test_there_is_no_way_back_from_the_first_release(world: MemoryBackend, run: Run) -> None:
+    """Nothing served before it."""
+    run(a_plan())
+
+    with pytest.raises(Conflict, match="nothing else"):
+        back(world)
+
+
+def test_a_stage_that_nobody_deployed_to_cannot_be_rolled_back(world: MemoryBackend) -> None:
+    """The ledger knows no release there."""
+    with pytest.raises(Conflict, match="no release"):
+        back(world)
+
+
+def test_a_sick_target_gets_no_traffic(two_releases: MemoryBackend) -> None:
+    """Better the version that is complained of than none at all; and it says so."""
+    seen = two_releases.serving.endpoints[PROD.endpoint]
+    old = next(one for one in seen.deployments.values() if one.model_version == 1)
+    two_releases.serving.endpoints[PROD.endpoint] = _with(seen, old)
+
+    with pytest.raises(NotRestored, match="not healthy"):
+        back(two_releases)
+    assert version_at_prod(two_releases) == 2
+
+
+def _with(seen, old):  # type: ignore[no-untyped-def]
+    from dataclasses import replace
+
+    sick = replace(old, state=DeploymentState.FAILED, ready=False)
+    return replace(seen, deployments={**seen.deployments, old.name: sick})
+
+
+def test_running_the_rolled_back_commit_again_does_not_put_it_back(two_releases: MemoryBackend, run: Run) -> None:
+    """A person took it off; the same commit again changes nothing."""
+    back(two_releases)
+    before = two_releases.writes
+
+    run(a_plan(commit="second", champion=two_releases.registry.champion("visits")))
+
+    assert version_at_prod(two_releases) == 1
+    assert two_releases.writes == before
+
+
+def test_a_version_that_was_rolled_back_is_refused_from_any_commit(two_releases: MemoryBackend) -> None:
+    """The same model from a commit that changes only the docs is still the model that was taken off."""
+    back(two_releases)
+    plan = a_plan(commit="docs", champion=two_releases.registry.champion("visits"))
+
+    with pytest.raises(Conflict, match="rolled back"):
+        deliver(plan, Journal(two_releases.ports, "anna", lambda _: None))
+    assert version_at_prod(two_releases) == 1

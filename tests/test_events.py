@@ -119,7 +119,7 @@ def test_a_release_is_what_happened() -> None:
 
 def test_what_was_rolled_back_serves_no_longer() -> None:
     """And the record says where to."""
-    told = [events.Opened(a_plan()), events.RolloutBegan("dev", "v1-a", {}), events.Promoted("dev", "v1-a"),
+    told: list[events.What] = [events.Opened(a_plan()), events.RolloutBegan("dev", "v1-a", {}), events.Promoted("dev", "v1-a"),
             events.RolledBack("dev", "v0-b", "complaints")]  # fmt: skip
 
     release = replay(map(an_event, told))
@@ -131,7 +131,7 @@ def test_what_was_rolled_back_serves_no_longer() -> None:
 
 def test_a_rollout_that_begins_again_forgets_the_last_one() -> None:
     """What was rejected then is judged anew, and the release is open again."""
-    told = [events.Opened(a_plan()), events.RolloutBegan("dev", "v1-a", {}), events.Rejected("dev", "v1-a", "why"),
+    told: list[events.What] = [events.Opened(a_plan()), events.RolloutBegan("dev", "v1-a", {}), events.Rejected("dev", "v1-a", "why"),
             events.Restored("dev", "why"), events.Closed(Ending.ROLLED_BACK, "why"),
             events.RolloutBegan("dev", "v1-a", {"v0-b": 100})]  # fmt: skip
 
@@ -143,8 +143,11 @@ def test_a_rollout_that_begins_again_forgets_the_last_one() -> None:
 
 def test_a_release_waits_for_the_first_stage_that_needs_approval() -> None:
     """Once it has a version, and the stages before are served."""
-    told = [events.Opened(a_plan(stages=(DEV, a_stage("prod", approval="required")))), events.Registered(a_version())]
-    promoted = [events.RolloutBegan("dev", "v1-a", {}), events.Promoted("dev", "v1-a")]
+    told: list[events.What] = [
+        events.Opened(a_plan(stages=(DEV, a_stage("prod", approval="required")))),
+        events.Registered(a_version()),
+    ]
+    promoted: list[events.What] = [events.RolloutBegan("dev", "v1-a", {}), events.Promoted("dev", "v1-a")]
 
     before, after = replay(map(an_event, told)), replay(map(an_event, [*told, *promoted]))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ctrain.errors import Conflict, NotRestored
@@ -63,18 +65,13 @@ def test_a_sick_target_gets_no_traffic(two_releases: MemoryBackend) -> None:
     """Better the version that is complained of than none at all; and it says so."""
     seen = two_releases.serving.endpoints[PROD.endpoint]
     old = next(one for one in seen.deployments.values() if one.model_version == 1)
-    two_releases.serving.endpoints[PROD.endpoint] = _with(seen, old)
+    sick = replace(old, state=DeploymentState.FAILED, ready=False)
+    deployments = {**seen.deployments, old.name: sick}
+    two_releases.serving.endpoints[PROD.endpoint] = replace(seen, deployments=deployments)
 
     with pytest.raises(NotRestored, match="not healthy"):
         back(two_releases)
     assert version_at_prod(two_releases) == 2
-
-
-def _with(seen, old):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
-    sick = replace(old, state=DeploymentState.FAILED, ready=False)
-    return replace(seen, deployments={**seen.deployments, old.name: sick})
 
 
 def test_running_the_rolled_back_commit_again_does_not_put_it_back(two_releases: MemoryBackend, run: Run) -> None:

@@ -119,8 +119,12 @@ def test_a_release_is_what_happened() -> None:
 
 def test_what_was_rolled_back_serves_no_longer() -> None:
     """And the record says where to."""
-    told: list[events.What] = [events.Opened(a_plan()), events.RolloutBegan("dev", "v1-a", {}), events.Promoted("dev", "v1-a"),
-            events.RolledBack("dev", "v0-b", "complaints")]  # fmt: skip
+    told: list[events.What] = [
+        events.Opened(a_plan()),
+        events.RolloutBegan("dev", "v1-a", {}),
+        events.Promoted("dev", "v1-a"),
+        events.RolledBack("dev", "v0-b", "complaints"),
+    ]
 
     release = replay(map(an_event, told))
 
@@ -131,9 +135,14 @@ def test_what_was_rolled_back_serves_no_longer() -> None:
 
 def test_a_rollout_that_begins_again_forgets_the_last_one() -> None:
     """What was rejected then is judged anew, and the release is open again."""
-    told: list[events.What] = [events.Opened(a_plan()), events.RolloutBegan("dev", "v1-a", {}), events.Rejected("dev", "v1-a", "why"),
-            events.Restored("dev", "why"), events.Closed(Ending.ROLLED_BACK, "why"),
-            events.RolloutBegan("dev", "v1-a", {"v0-b": 100})]  # fmt: skip
+    told: list[events.What] = [
+        events.Opened(a_plan()),
+        events.RolloutBegan("dev", "v1-a", {}),
+        events.Rejected("dev", "v1-a", "why"),
+        events.Restored("dev", "why"),
+        events.Closed(Ending.ROLLED_BACK, "why"),
+        events.RolloutBegan("dev", "v1-a", {"v0-b": 100}),
+    ]
 
     release = replay(map(an_event, told))
 

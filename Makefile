@@ -43,7 +43,7 @@ imports: $(READY)  ## Who may import whom
 	$(BIN)/lint-imports
 
 tests: $(READY)  ## The tests only; e.g. make tests ARGS="tests/gate -x"
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 docs: $(READY)  ## Write the generated pages anew
 	$(BIN)/python -m tests.house.pages

@@ -120,7 +120,7 @@ class Plan:
         return tuple(step for step in self.steps if isinstance(step, Deploy))
 
     def same_work(self, other: Plan) -> bool:
-        """Whether the other plan asks for the same: same commit and trigger, same training, same rules.
+        """Whether the other plan asks for the same: same commit and trigger, same training, same rules, same stages.
 
         The champion is left out: it changes as a plan succeeds.
         """
@@ -129,7 +129,9 @@ class Plan:
     @property
     def _key(self) -> tuple[object, ...]:
         identity = (self.identity.code, self.identity.environment, self.identity.data, dict(self.identity.parameters))
-        return (self.project, self.trigger, self.source.commit, identity, self.policy)
+        names = (self.data_input, self.model, self.model_output)
+        stages = tuple((step.stage.name, step.code) for step in self.deploys)
+        return (self.project, self.trigger, self.source.commit, identity, names, self.policy, stages)
 
 
 def make_plan(project: Project, trigger: Trigger, facts: Facts, *, fresh: bool = False) -> Plan:

@@ -12,6 +12,7 @@ from ctrain.errors import ProjectError
 from ctrain.flow.prepare import prepare
 from ctrain.plan import Deploy, Gate, Plan, Register, Train
 from ctrain.project import Project, Trigger, load_project
+from ctrain.serving import ScoringCode
 from ctrain.training import JobStatus
 from ctrain.version import Source
 from tests.builders import a_run, a_version
@@ -118,3 +119,15 @@ def test_an_output_that_the_pipeline_lacks_is_refused(planned: MemoryBackend, pr
 
     with pytest.raises(ProjectError, match="did you mean model"):
         a_prepared(planned, wrong)
+
+
+def test_a_scoring_script_that_is_not_there_is_refused_when_planning(
+    planned: MemoryBackend, project: Project, tmp_path: Path
+) -> None:
+    """Not after hours of training, when the first stage would need it."""
+    (tmp_path / "other.py").touch()
+    scoring = ScoringCode(str(tmp_path), "score.py")
+    stages = tuple(replace(s, deployment=replace(s.deployment, scoring=scoring)) for s in project.stages)
+
+    with pytest.raises(ProjectError, match="no scoring script"):
+        a_prepared(planned, replace(project, stages=stages))

@@ -90,6 +90,12 @@ def scoring_digest(stage: Stage) -> str:
     if scoring is None:
         return ""
     parts = [tree_digest(Path(scoring.code), ProjectError)]
+    if not Path(scoring.code, scoring.script).is_file():
+        raise ProjectError(
+            f"the stage {stage.name} has no scoring script",
+            why=f"there is no file {Path(scoring.code, scoring.script)}",
+            hint="correct `scoring.code` or `scoring.script`",
+        )
     if scoring.environment is not None:
         parts.append(tree_digest(Path(scoring.environment), ProjectError))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()

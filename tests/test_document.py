@@ -118,6 +118,13 @@ def test_nesting_beyond_the_limit_is_refused() -> None:
         parse("".join(f"{' ' * level}a:\n" for level in range(MAX_DEPTH + 1)))
 
 
+@pytest.mark.parametrize("opening", ["[", "- ", "? ", "{a: "])
+def test_nesting_without_end_does_not_take_the_process_along(opening: str) -> None:
+    """As deep as a file may be large: libyaml's composer would overrun the C stack."""
+    with pytest.raises(PipelineError, match="nested too deeply"):
+        parse(opening * 100_000)
+
+
 def test_a_merge_gives_way_to_what_is_written() -> None:
     """As YAML says: a key of the mapping's own wins, and of several sources the first."""
     text = "one: &one {a: 1, b: 1}\ntwo: &two {b: 2, c: 2}\nall: {<<: [*one, *two], a: 0}\n"

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ctrain.errors import Location, UsageError
 
@@ -75,6 +75,7 @@ def parse_document(content: bytes, file: Path, error: type[UsageError]) -> Docum
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         text = content.decode("utf-8-sig")
+        _refuse_deep(text, file, error, loader)
         root = yaml.compose(text, Loader=loader)
     except UnicodeDecodeError:
         raise error(f"{file} is not text", why="it is not UTF-8", hint="save it as UTF-8") from None
@@ -91,13 +92,28 @@ def parse_document(content: bytes, file: Path, error: type[UsageError]) -> Docum
     return Document(file, value, walk.places)
 
 
+def _refuse_deep(text: str, file: Path, error: type[UsageError], loader: type[yaml.SafeLoader]) -> None:
+    """libyaml's composer recurses in C without a limit, and takes the process with it; its parser does not."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH + 1:
+            raise _too_deep(error, _place(file, event.start_mark))
+
+
 def _malformed(failure: yaml.MarkedYAMLError, file: Path, error: type[UsageError]) -> UsageError:
     mark, start = failure.problem_mark or failure.context_mark, failure.context_mark
     hint = "correct the syntax"
     if mark and start and start.line < mark.line:
         hint += f", in what begins on line {start.line + 1}"
-    at = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1)
-    return error("this is not valid YAML", why=failure.problem or "it cannot be parsed", hint=hint, at=at)
+    why = failure.problem or "it cannot be parsed"
+    return error("this is not valid YAML", why=why, hint=hint, at=_place(file, mark))
+
+
+def _place(file: Path, mark: Any) -> Location:  # one of PyYAML's two kinds of marks
+    return Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1)
 
 
 def _too_deep(error: type[UsageError], at: Location) -> UsageError:

@@ -139,3 +139,10 @@ def test_a_signature_names_the_columns() -> None:
     assert read_signature({"signature": {"inputs": columns}}).columns == ("age", "plan")
     assert read_signature({"signature": {"inputs": tensor}}).columns == ()
     assert read_signature({}).columns == ()
+
+
+@pytest.mark.parametrize("inputs", ["not json", "3", '{"name": "age"}', "[3]", "null"])
+def test_a_signature_that_makes_no_sense_is_refused_in_words(inputs: str) -> None:
+    """The file is the user's: whoever wrote it did not let MLflow do it."""
+    with pytest.raises(ValueError, match="its signature's inputs are not"):
+        read_signature({"signature": {"inputs": inputs}})

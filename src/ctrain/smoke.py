@@ -205,10 +205,17 @@ def read_signature(mlmodel: Mapping[str, object]) -> Signature:
     """The signature in an `MLmodel` file that was read as YAML.
 
     Source: "MLflow Model Signatures", mlflow.org: `signature.inputs` is a JSON list of column specifications.
+    Raises ValueError, in words, for one that is not.
     """
     match mlmodel.get("signature"):
         case {"inputs": str() as inputs}:
-            columns = json.loads(inputs)
+            pass
         case _:
             return Signature()
-    return Signature(tuple(column["name"] for column in columns if "name" in column))
+    try:
+        columns = json.loads(inputs)
+    except ValueError:
+        raise ValueError(f"its signature's inputs are not JSON: {inputs[:80]}") from None
+    if not isinstance(columns, list) or not all(isinstance(column, Mapping) for column in columns):
+        raise ValueError(f"its signature's inputs are not a list of columns: {inputs[:80]}")
+    return Signature(tuple(str(column["name"]) for column in columns if "name" in column))

@@ -45,7 +45,7 @@ def judge(release: Release, journal: Journal) -> Release:
         if plan.deploys:
             _keep_golden(release.id, plan, run, rows, journal)
     except DataError as problem:
-        finding = Finding("evaluation", Outcome.ERROR, f"{problem.what}: {problem.why} ({problem.hint})")
+        finding = Finding("evaluation", Outcome.ERROR, str(problem))
         judged = Judged(Verdict((finding,)), rows=0, evidence="")
     release = journal.record(release.id, judged)
     ending = ending_of(judged.verdict)
@@ -81,7 +81,12 @@ def _signature(model: Path) -> Signature:
     if not described.is_file():
         return Signature()
     value = read_document(described, DataError).value
-    return read_signature(value) if isinstance(value, dict) else Signature()
+    try:
+        return read_signature(value) if isinstance(value, dict) else Signature()
+    except ValueError as problem:
+        raise DataError(
+            f"{described} cannot be read", why=str(problem), hint="let MLflow write it: log the model with a signature"
+        ) from None
 
 
 def golden_of(release: str, journal: Journal) -> Golden | None:

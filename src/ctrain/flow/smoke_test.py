@@ -83,8 +83,11 @@ def _load(journal: Journal, endpoint: str, golden: Golden, deployment: str, load
         return seconds, failures
 
     with ThreadPoolExecutor(load.concurrency) as clients:
-        rounds = list(clients.map(client, range(load.concurrency)))
-    journal.beat()
+        running = [clients.submit(client, first) for first in range(load.concurrency)]
+        while not all(one.done() for one in running):
+            at.clock.sleep(0.2)
+            journal.beat()
+    rounds = [one.result() for one in running]
     every = [second for seconds, _ in rounds for second in seconds]
     name = f"load by {load.concurrency} clients for {load.seconds:g} s"
     return judge_latency(name, every, sum(failures for _, failures in rounds), load.p95_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, assert_never
 
@@ -19,6 +20,7 @@ from ctrain.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     from rich.live import Live
+    from rich.spinner import Spinner
 
 
 class Progress:
@@ -27,6 +29,7 @@ class Progress:
     def __init__(self, at: Backend | None) -> None:
         self.at = at
         self.live: Live | None = None
+        self.spinner: Spinner | None = None
         self.told: set[tuple[str, str]] = set()
         self.began: dict[str, datetime] = {}
 
@@ -127,15 +130,15 @@ class Progress:
         if step.reused_from is not None:
             self._line("    ↻", "cyan", step.name, f"reused from {step.reused_from}")
         elif step.status is JobStatus.COMPLETED:
-            self._line("    ✓", "green", step.name, f"{duration(step.seconds)}   {step.log or ''}")
+            self._line("    ✓", "green", step.name, f"{duration(step.seconds)}   {_near(step.log)}")
         else:
-            self._line("    ✗", "red", step.name, f"{step.status} after {duration(step.seconds)}   {step.log or ''}")
+            self._line("    ✗", "red", step.name, f"{step.status} after {duration(step.seconds)}   {_near(step.log)}")
             self._excerpt(step.error or "")
 
     def _trained(self, run: TrainingRun) -> None:
         took = duration((run.ended - run.submitted).total_seconds()) if run.ended and run.submitted else ""
         if run.status.succeeded:
-            self._line("✓", "green", "train", f"{took}   {run.log or ''}")
+            self._line("✓", "green", "train", f"{took}   {_near(run.log)}")
         else:
             self._line("✗", "red", "train", f"{run.status}: {run.error or 'no reason was given'}")
 
@@ -152,17 +155,27 @@ class Progress:
         from rich.spinner import Spinner
         from rich.text import Text
 
-        shown = Spinner("dots", Text(neutral(text)))
+        if self.spinner is None:
+            self.spinner = Spinner("dots")
+        self.spinner.update(text=Text(neutral(text)))
         if self.live is None:
-            self.live = Live(shown, console=Console(stderr=True), refresh_per_second=8, transient=True)
+            self.live = Live(self.spinner, console=Console(stderr=True), refresh_per_second=8, transient=True)
             self.live.start()
-        else:
-            self.live.update(shown)
 
     def _still(self) -> None:
         if self.live is not None:
             self.live.stop()
             self.live = None
+
+
+def _near(file: str | None) -> str:
+    """A file's path as one would type it here."""
+    if file is None:
+        return ""
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except ValueError:
+        return file
 
 
 def _going(steps: Sequence[StepRun]) -> str:

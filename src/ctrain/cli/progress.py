@@ -57,7 +57,7 @@ class Progress:
 
     def _line(self, sign: str, color: str | None, subject: str, text: str) -> None:
         self._still()
-        say(f"  {sign} {subject:<10} {text}", color=color)
+        say(f" {subject:<10} {text}", color=color, lead=f"  {sign}")
 
     def _event(self, event: Event) -> None:
         match event.what:

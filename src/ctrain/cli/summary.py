@@ -25,8 +25,8 @@ def show_end(release: Release, s: Session) -> int:
     say(f"{release.id}: {release.ending}{took}", color=color, bold=True)
     say(f"  why        {release.why}")
     if release.verdict is not None and release.verdict.passed:
-        passed = ", ".join(finding.subject for finding in release.verdict.findings if finding.blocking)
-        say(f"  gate       pass over {release.rows or 0:,} rows: {passed}")
+        passed = sum(finding.blocking for finding in release.verdict.findings)
+        say(f"  gate       all {passed} blocking rules passed, over {release.rows or 0:,} rows")
     for name, record in release.stages.items():
         if record.rolled_back is not None:
             say(f"  since      rolled back at {name}: {record.rolled_back}", color="yellow")

@@ -12,9 +12,12 @@ from ctrain.verdict import Outcome
 MARKS = {Outcome.PASS: ("✓", "green"), Outcome.FAIL: ("✗", "red"), Outcome.ERROR: ("!", "red")}
 
 
-def say(text: str = "", *, color: str | None = None, bold: bool = False) -> None:
-    """A line of talk, on stderr."""
-    typer.secho(neutral(text), err=True, fg=color, bold=bold)
+def say(text: str = "", *, color: str | None = None, bold: bool = False, lead: str = "") -> None:
+    """A line of talk, on stderr. Where it has a `lead`, only that is coloured."""
+    if lead:
+        typer.echo(typer.style(lead, fg=color) + neutral(text), err=True)
+    else:
+        typer.secho(neutral(text), err=True, fg=color, bold=bold)
 
 
 def give(text: str) -> None:

@@ -10,35 +10,40 @@ from typing import NoReturn
 from ctrain.errors import CtrainError, ExitCode
 
 
-class Terminated(BaseException):
-    """SIGTERM came."""
+class Stopped(BaseException):
+    """A signal came that asks us to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = ExitCode(128 + number)
 
 
 def main() -> NoReturn:
     """The `ctrain` command."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     sys.exit(_run(sys.argv[1:]))
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _stop(number: int, _frame: FrameType | None) -> None:
+    # What follows gives locks back and takes no time; a second signal must not break into it.
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
+    raise Stopped(number)
 
 
 def _run(words: list[str]) -> int:
     import typer
 
-    from ctrain.cli.app import app
-
     try:
-        result = app(words, standalone_mode=False)
+        return _called(words)
     except CtrainError as error:
         from ctrain.cli.failure import show_error
 
         return show_error(error)
-    except (KeyboardInterrupt, typer.Abort):
-        return _interrupted(ExitCode.INTERRUPTED)
-    except Terminated:
-        return _interrupted(ExitCode.TERMINATED)
+    except Stopped as stopped:
+        return _interrupted(stopped.code)
     except BrokenPipeError:
         return _reader_gone()
     except typer.TyperException as error:
@@ -49,21 +54,37 @@ def _run(words: list[str]) -> int:
         from ctrain.cli.failure import show_bug
 
         return show_bug(error, words)
-    return int(result or 0)
+
+
+def _called(words: list[str]) -> int:
+    """What the verb returns. Called without typer's own main, which exits by itself for signals and closed pipes."""
+    import typer
+    from typer.main import get_command
+
+    from ctrain.cli.app import app
+    from ctrain.cli.terminal import open_streams
+
+    open_streams()
+    command = get_command(app)
+    try:
+        with command.make_context("ctrain", words) as context:
+            return int(command.invoke(context) or 0)
+    except typer.Exit as left:
+        return left.exit_code
 
 
 def _interrupted(code: ExitCode) -> int:
     from ctrain.cli.terminal import say
 
     say()
-    say("Interrupted. A training job that was started goes on by itself; nothing else was left half done.")
-    say("Go on with the same command, or stop the job with `ctrain cancel`.")
+    say("Interrupted. What was done is recorded. A training or a deployment that was started goes on by itself.")
+    say("Run the same command again to go on from there; `ctrain cancel` stops the training.")
     return code
 
 
 def _reader_gone() -> int:
     """Whoever read our output has left; what is left of it goes nowhere, in silence."""
-    import os
+    from ctrain.cli.terminal import mute
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    mute(sys.stdout)
     return ExitCode.DONE

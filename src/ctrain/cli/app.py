@@ -27,13 +27,22 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def _help(context: typer.Context) -> None:
+    """Called without a verb: the verbs there are, and the exit code of bad usage."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+@app.callback(invoke_without_command=True)
 def ctrain(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Take a commit to production, or leave production as it was, and be able to say why."""
+    _help(context)
 
 
 @app.command()
@@ -150,13 +159,14 @@ def logs(
     release: ReleaseId = None,
     step: Annotated[str | None, typer.Option("--step", help="One step of the training.")] = None,
     stage: Annotated[str | None, typer.Option("--stage", help="What serves this stage, instead.")] = None,
+    json: Json = False,
     file: File = None,
     backend: BackendName = None,
 ) -> int:
     """The log of a release's training, or of what serves a stage."""
     from ctrain.cli import reading
 
-    return reading.logs(release, step=step, stage=stage, file=file, backend=backend)
+    return reading.logs(release, step=step, stage=stage, json=json, file=file, backend=backend)
 
 
 @app.command()
@@ -165,6 +175,12 @@ def validate(json: Json = False, file: File = None) -> int:
     from ctrain.cli import reading
 
     return reading.validate(json=json, file=file)
+
+
+@local.callback(invoke_without_command=True)
+def _local(context: typer.Context) -> None:
+    """The embedded platform's processes."""
+    _help(context)
 
 
 @local.command("up")

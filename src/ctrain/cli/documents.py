@@ -12,7 +12,7 @@ from ctrain.flow.status import StageStatus
 from ctrain.release import Release
 from ctrain.version import ModelVersion
 
-Kind = Literal["plan", "status", "history", "release", "validation", "local"]
+Kind = Literal["plan", "status", "history", "release", "logs", "validation", "local"]
 VERSION = 1
 
 
@@ -39,6 +39,16 @@ class Validation:
     project: str
     file: str
     steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Logs:
+    """What `ctrain logs --json` gives: of a release's training, or of what serves a stage. `text` is neutralised."""
+
+    release: str | None
+    stage: str | None
+    step: str | None
+    text: str
 
 
 @dataclass(frozen=True)

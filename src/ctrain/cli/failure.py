@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 import tempfile
 import traceback
 from pathlib import Path
@@ -29,7 +28,8 @@ def show_error(error: CtrainError) -> int:
 def show_usage(error: typer.TyperException) -> int:
     """Print what is wrong with the command line; returns the exit code."""
     say(f"error: {error.format_message()}", color="red", bold=True)
-    say("  fix: see `ctrain --help`, or `ctrain VERB --help`")
+    context = getattr(error, "ctx", None)
+    say(f"  fix: see `{context.command_path if context else 'ctrain'} --help`")
     return ExitCode.USAGE
 
 
@@ -49,7 +49,7 @@ def show_bug(error: Exception, words: list[str]) -> int:
             file.write(report)
         where = f"a report is in {Path(file.name)}"
     except OSError:
-        sys.stderr.write(report)
+        say(report)
         where = "the report is above"
     say(f"error: this is a bug in ctrain: {type(error).__name__}: {error}", color="red", bold=True)
     say(f"  why: ctrain did not expect this; {where}")

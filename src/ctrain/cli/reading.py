@@ -6,12 +6,14 @@ from itertools import islice
 from pathlib import Path
 
 from ctrain.cli import documents, pages
-from ctrain.cli.session import session
+from ctrain.cli.ci import neutral
+from ctrain.cli.session import Session, session
 from ctrain.cli.terminal import give, give_json, say
 from ctrain.errors import ExitCode, UsageError
 from ctrain.flow.prepare import prepare
 from ctrain.flow.roll_back import newest_first
 from ctrain.flow.status import status as look_at_stages
+from ctrain.release import Release
 from ctrain.rollout import live
 
 
@@ -57,26 +59,40 @@ def show(name: str | None, *, json: bool, file: Path | None, backend: str | None
     return ExitCode.DONE
 
 
-def logs(name: str | None, *, step: str | None, stage: str | None, file: Path | None, backend: str | None) -> int:
+def logs(
+    name: str | None, *, step: str | None, stage: str | None, json: bool, file: Path | None, backend: str | None
+) -> int:
     with session(file, backend, show=False) as s:
         if stage is not None:
-            endpoint = s.at.serving.look(s.stage(stage).endpoint)
-            names = list(live(endpoint.traffic)) or list(endpoint.deployments) if endpoint else []
-            text = "\n".join(s.at.serving.logs(s.stage(stage).endpoint, deployment) for deployment in names)
+            found = documents.Logs(None, stage, None, neutral(_serving_log(s, stage)))
         else:
             release = s.release(name)
-            run = s.at.trainer.look(release.plan.training.job)
-            known = [one.name for one in run.steps] if run else []
-            if step is not None and step not in known:
-                raise UsageError(
-                    f"the training has no step {step!r}", why=f"it has: {', '.join(known)}", hint="name one of them"
-                )
-            text = s.at.trainer.logs(release.plan.training.job, step)
-    if not text.strip():
-        say("there is no log yet")
+            found = documents.Logs(release.id, None, step, neutral(_training_log(s, release, step)))
+    if json:
+        give_json(documents.document("logs", found))
+    elif found.text.strip():
+        give(found.text.rstrip("\n"))
     else:
-        give(text.rstrip("\n"))
+        say("there is no log yet")
     return ExitCode.DONE
+
+
+def _serving_log(s: Session, stage: str) -> str:
+    endpoint = s.at.serving.look(s.stage(stage).endpoint)
+    if endpoint is None:
+        return ""
+    names = list(live(endpoint.traffic)) or list(endpoint.deployments)
+    return "\n".join(s.at.serving.logs(endpoint.name, deployment) for deployment in names)
+
+
+def _training_log(s: Session, release: Release, step: str | None) -> str:
+    run = s.at.trainer.look(release.plan.training.job)
+    known = [one.name for one in run.steps] if run else []
+    if step is not None and step not in known:
+        raise UsageError(
+            f"the training has no step {step!r}", why=f"it has: {', '.join(known) or 'none'}", hint="name one of them"
+        )
+    return s.at.trainer.logs(release.plan.training.job, step)
 
 
 def validate(*, json: bool, file: Path | None) -> int:

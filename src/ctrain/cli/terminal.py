@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TextIO
 
 import typer
 
 from ctrain.cli.ci import neutral
+from ctrain.errors import PlatformUnavailable
 from ctrain.verdict import Outcome
 
 MARKS = {Outcome.PASS: ("✓", "green"), Outcome.FAIL: ("✗", "red"), Outcome.ERROR: ("!", "red")}
@@ -14,21 +19,51 @@ MARKS = {Outcome.PASS: ("✓", "green"), Outcome.FAIL: ("✗", "red"), Outcome.E
 
 def say(text: str = "", *, color: str | None = None, bold: bool = False, lead: str = "") -> None:
     """A line of talk, on stderr. Where it has a `lead`, only that is coloured."""
-    if lead:
-        typer.echo(typer.style(lead, fg=color) + neutral(text), err=True)
-    else:
-        typer.secho(neutral(text), err=True, fg=color, bold=bold)
+    shown = typer.style(lead, fg=color) + neutral(text) if lead else typer.style(neutral(text), fg=color, bold=bold)
+    try:
+        typer.echo(shown, err=True)
+    except OSError:
+        # `ctrain run 2>&1 | head`, a log on a full disk: what we do matters more than who hears of it.
+        mute(sys.stderr)
 
 
 def give(text: str) -> None:
-    """Data, on stdout."""
-    typer.echo(neutral(text))
+    """Data, on stdout. Raises BrokenPipeError where the reader has left, PlatformUnavailable where the disk is full."""
+    _write(neutral(text))
 
 
 def give_json(document: str) -> None:
-    """One JSON document, on stdout, as it is."""
-    sys.stdout.write(document + "\n")
-    sys.stdout.flush()
+    """One JSON document, on stdout, as it is. Raises as `give` does."""
+    _write(document)
+
+
+def _write(text: str) -> None:
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        mute(sys.stdout)
+        raise PlatformUnavailable(
+            "the output cannot be written",
+            why=failure.strerror or str(failure),
+            hint="make room where it goes to, and run again",
+        ) from None
+
+
+def mute(stream: TextIO) -> None:
+    """From now on, whatever is written there goes nowhere; what could not be written is dropped."""
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def open_streams() -> None:
+    """Make both streams usable, whoever started us: closed ones lead nowhere, and no letter is too much for them."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115  for as long as the process lives
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def mark(outcome: Outcome) -> tuple[str, str]:

@@ -92,6 +92,12 @@ class Release:
         record = self.stages.get(name)
         return record is not None and record.promoted is not None and record.rolled_back is None
 
+    def judged_against(self, champion: ModelVersion | None) -> bool:
+        """Whether this is the champion that the release was planned with, or the release's own version."""
+        if champion is None or self.plan.champion is None:
+            return champion is self.plan.champion or champion == self.version
+        return champion.digest in (self.plan.champion.digest, self.version.digest if self.version else "")
+
     @property
     def waits_for(self) -> str | None:
         """The stage that a person must let it go to next, if that is what it waits for."""

@@ -13,6 +13,7 @@ import pytest
 
 from ctrain.errors import Conflict
 from ctrain.flow.deliver import deliver
+from ctrain.flow.deploy import deploy
 from ctrain.flow.journal import Journal
 from ctrain.flow.open_release import lock_name
 from ctrain.ports import Backend
@@ -284,3 +285,21 @@ def test_a_fresh_training_that_was_killed_is_gone_on_with(world: MemoryBackend, 
 
     assert release.id == "main-b41c9e2-1"
     assert len(world.trainer.runs) == 1
+
+
+def test_a_release_that_another_one_overtook_is_refused_and_judged_anew(world: MemoryBackend, run: Run) -> None:
+    """While the first waited for a person the second became champion: the first's verdict is about yesterday."""
+    waiting = (DEV, a_stage("prod", approval="required"))
+    first = run(a_plan(stages=waiting))
+    world.trainer.outputs = outputs(quality=0.99)
+    delivered(world, run, commit="second", parameters={"rate": 0.5})
+    journal = Journal(world.ports, "anna", lambda _: None)
+
+    with pytest.raises(Conflict, match="champion has changed"):
+        deploy(first, first.plan.deploys[-1], journal)
+
+    journal.unlock_all()
+    world.trainer.outputs = outputs(quality=1.0, champion=0.99)
+    again = run(a_plan(stages=waiting, champion=world.registry.champion("visits")))
+    assert again.id == "main-b41c9e2-2"
+    assert again.waits_for == "prod"

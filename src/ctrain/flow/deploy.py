@@ -30,6 +30,7 @@ def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
         journal.lock(f"endpoint/{stage.endpoint}")
         try:
             _refuse_rolled_back(release, stage, journal)
+            _refuse_new_champion(release, journal)
             release = _roll_out(_again(release, stage, journal), step, journal)
         finally:
             journal.unlock(f"endpoint/{stage.endpoint}")
@@ -47,6 +48,18 @@ def _refuse_rolled_back(release: Release, stage: Stage, journal: Journal) -> Non
                 why=f"it was rolled back there: {record.rolled_back}",
                 hint="make a new version, with a new commit or with `ctrain run --fresh`",
             )
+
+
+def _refuse_new_champion(release: Release, journal: Journal) -> None:
+    """What was judged against a champion of yesterday has not been proven against the one that serves today."""
+    champion = journal.at.registry.champion(release.plan.model)
+    if not release.judged_against(champion):
+        was = release.plan.champion or "none"
+        raise Conflict(
+            f"the champion has changed since {release.id} was planned",
+            why=f"it was {was}, and is {champion or 'none'} now",
+            hint="run `ctrain run` again: the model is judged against today's champion, without training anew",
+        )
 
 
 def _again(release: Release, stage: Stage, journal: Journal) -> Release:

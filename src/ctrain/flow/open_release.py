@@ -43,6 +43,8 @@ def continues(plan: Plan, earlier: Release, at: Backend) -> bool:
     """Whether running this plan is running that release again: to go on with it, or to find that it stands."""
     match earlier.ending:
         case None:
+            if not earlier.judged_against(plan.champion):
+                return False
             return not plan.fresh or (earlier.plan.fresh and earlier.training is None)
         case Ending.TRAINING_FAILED:
             return False

@@ -187,7 +187,8 @@ def next_step(rollout: Rollout, seen: Seen) -> Action:
     if target is None:
         return Place(rollout.target)
     if target.state is DeploymentState.FAILED:
-        return Reject(name, target.error or "the platform says that the deployment failed")
+        # In a line: what may follow is the end of the log, which is recorded with the rejection.
+        return Reject(name, (target.error or "the platform says that the deployment failed").partition("\n")[0])
     if not target.healthy:
         return Reject(name, "it did not become ready in time") if seen.overdue else Wait(name)
     return _take_over(endpoint, name, seen)

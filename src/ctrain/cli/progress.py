@@ -95,7 +95,7 @@ class Progress:
                 self._line("→", None, stage, f"place {deployment} at 0% traffic")
             case events.Rejected(stage, deployment, why, log):
                 self._line("✗", "red", stage, f"{deployment} was given up: {why}")
-                self._excerpt(log)
+                self._excerpt(log, 30)  # a traceback, and what the server says after it
             case events.Removing(stage, deployment, why):
                 self._line("→", None, stage, f"remove {deployment}: {why}")
             case events.Restored(stage):
@@ -132,18 +132,22 @@ class Progress:
         elif step.status is JobStatus.COMPLETED:
             self._line("    ✓", "green", step.name, f"{duration(step.seconds)}   {_near(step.log)}")
         else:
-            self._line("    ✗", "red", step.name, f"{step.status} after {duration(step.seconds)}   {_near(step.log)}")
-            self._excerpt(step.error or "")
+            how, _, log = (step.error or "").partition("\n")
+            text = f"{step.status} after {duration(step.seconds)}{f': {how}' if how else ''}   {_near(step.log)}"
+            self._line("    ✗", "red", step.name, text)
+            self._excerpt(log, 20)
 
     def _trained(self, run: TrainingRun) -> None:
         took = duration((run.ended - run.submitted).total_seconds()) if run.ended and run.submitted else ""
         if run.status.succeeded:
             self._line("✓", "green", "train", f"{took}   {_near(run.log)}")
         else:
-            self._line("✗", "red", "train", f"{run.status}: {run.error or 'no reason was given'}")
+            how, _, log = (run.error or "").partition("\n")
+            self._line("✗", "red", "train", f"{run.status}{f': {how}' if how else f' after {took}'}")
+            self._excerpt(log, 20)
 
-    def _excerpt(self, log: str) -> None:
-        for line in log.strip().splitlines()[-12:]:
+    def _excerpt(self, log: str, lines: int) -> None:
+        for line in log.strip().splitlines()[-lines:]:
             say(f"      │ {line}")
 
     def _now(self, text: str) -> None:

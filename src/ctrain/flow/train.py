@@ -25,9 +25,16 @@ def train(release: Release, journal: Journal) -> Release:
     run = wait(journal.at.trainer.submit(_spec(release, journal)), journal, registers=bool(plan.deploys))
     release = journal.record(release.id, Trained(run))
     if not run.status.succeeded:
-        why = f"the job {run.job} ended as {run.status}: {run.error or 'no reason was given'}"
-        return journal.record(release.id, Closed(Ending.TRAINING_FAILED, why))
+        return journal.record(release.id, Closed(Ending.TRAINING_FAILED, f"the job {run.job} {_how(run)}"))
     return release
+
+
+def _how(run: TrainingRun) -> str:
+    """In a line: the log that may follow in the error is shown with the step."""
+    if run.status is JobStatus.CANCELED:
+        return "was cancelled"
+    reason, _, _log = (run.error or "no reason was given").partition("\n")
+    return f"ended as {run.status}: {reason}"
 
 
 def wait(run: TrainingRun, journal: Journal, *, registers: bool = False) -> TrainingRun:

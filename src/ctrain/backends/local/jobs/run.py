@@ -295,7 +295,10 @@ class Job:
             return JobStatus.CANCELED, None
         failed = self.failed()
         if failed:
-            return JobStatus.FAILED, f"the step {failed[0].name!r} failed: {failed[0].error}"
+            # In a line, with the last of the log: that is where Python says what it could not do.
+            how, _, log = (failed[0].error or "").strip().partition("\n")
+            last = log.rpartition("\n")[2].strip()
+            return JobStatus.FAILED, f"the step {failed[0].name!r} failed: {how}{f': {last}' if last else ''}"
         return JobStatus.COMPLETED, None
 
 

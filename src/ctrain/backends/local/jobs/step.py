@@ -152,7 +152,7 @@ def _digest_now(planned: LocalPath, digest: Callable[[Path], str]) -> str:
 
 
 def failure(code: int, log: Path) -> str:
-    """Why a process that ended with this code did so, with the end of its log."""
+    """Why a process that ended with this code did so, in a line; then the end of its log."""
     if code < 0:
         how = f"it was killed by {_signal_name(-code)}"
         if code == -9:
@@ -162,7 +162,7 @@ def failure(code: int, log: Path) -> str:
     else:
         how = f"it ended with exit code {code}"
     lines = last_lines(log, LAST_LINES)
-    return f"{how}; its last lines:\n{lines}" if lines else f"{how} and wrote nothing to its log"
+    return f"{how}\n{lines}" if lines else f"{how} and wrote nothing to its log"
 
 
 def _signal_name(number: int) -> str:

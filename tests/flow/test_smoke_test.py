@@ -84,3 +84,19 @@ def test_a_deployment_that_is_gone_is_not_alive(world: MemoryBackend, deployment
 
     assert verdict.outcome is Outcome.FAIL
     assert verdict.findings[0].says == "its state is absent"
+
+
+def test_a_model_that_hangs_is_asked_once(world: MemoryBackend, deployment: str) -> None:
+    """Twenty golden rows of a model that takes longer than it may would take as many times as long."""
+    asked: list[Request] = []
+
+    def hangs(spec: DeploymentSpec, request: Request) -> Answer:
+        asked.append(request)
+        return Answer(408, b"took longer than 5 s", 5.0, spec.name)
+
+    world.serving.model = hangs
+    verdict = a_verdict(world, deployment, SmokeSettings(golden=20))
+
+    assert verdict.outcome is Outcome.FAIL
+    assert "408" in verdict.findings[-1].says
+    assert len(asked) == 1

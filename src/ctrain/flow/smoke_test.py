@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import cycle
+from threading import Event
 
 from ctrain.errors import PlatformUnavailable
 from ctrain.flow.journal import Journal
@@ -15,6 +16,9 @@ from ctrain.serving import Answer, Request
 from ctrain.smoke import Case, Golden, Load, cases, judge, judge_latency, one_by_one
 from ctrain.verdict import Finding, Outcome, Verdict
 
+TIMED_OUT = 408
+"""What an Azure endpoint answers where the model takes longer than the deployment's `request_timeout_ms`."""
+
 
 def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *, live: bool) -> Verdict:
     """The verdict over all questions; `live` asks as a user would, through the traffic split."""
@@ -23,21 +27,24 @@ def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *,
     findings = [_alive(at, stage.endpoint, deployment)]
     singles: list[Finding] = []
     seconds: list[float] = []
+    how = "through the endpoint" if live else "by name, at 0% traffic"
     for case in cases(golden):
         journal.beat()
         finding, answer = _ask(at, stage, case, deployment, named=not live)
-        if case.kind != "row":
-            findings.append(finding)
-            continue
-        singles.append(finding)
-        if answer is not None:
+        if answer is None or answer.status == TIMED_OUT:
+            # Each further question would wait as long, and the verdict is made.
+            return Verdict((*findings, *one_by_one(singles), finding), notes=(how, "it was asked no more"))
+        if case.kind == "row":
+            singles.append(finding)
             seconds.append(answer.seconds)
+        else:
+            findings.append(finding)
     findings += one_by_one(singles)
     if settings.p95_ms is not None:
         findings.append(judge_latency("latency of single rows", seconds, 0, settings.p95_ms))
     if settings.load is not None and golden is not None and not live:
         findings.append(_load(journal, stage.endpoint, golden, deployment, settings.load))
-    return Verdict(tuple(findings), notes=("through the endpoint" if live else "by name, at 0% traffic",))
+    return Verdict(tuple(findings), notes=(how,))
 
 
 def _first(golden: Golden | None, wanted: int) -> Golden | None:
@@ -66,11 +73,12 @@ def _load(journal: Journal, endpoint: str, golden: Golden, deployment: str, load
     """Single golden rows, by so many clients at once, for so long."""
     at = journal.at
     ends = at.clock.monotonic() + load.seconds
+    stopped = Event()
 
     def client(first: int) -> tuple[list[float], int]:
         seconds, failures = [], 0
         for row in cycle(range(len(golden.rows))):
-            if at.clock.monotonic() >= ends:
+            if stopped.is_set() or at.clock.monotonic() >= ends:
                 break
             place = (row + first) % len(golden.rows)
             try:
@@ -84,9 +92,12 @@ def _load(journal: Journal, endpoint: str, golden: Golden, deployment: str, load
 
     with ThreadPoolExecutor(load.concurrency) as clients:
         running = [clients.submit(client, first) for first in range(load.concurrency)]
-        while not all(one.done() for one in running):
-            at.clock.sleep(0.2)
-            journal.beat()
+        try:
+            while not all(one.done() for one in running):
+                at.clock.sleep(0.2)
+                journal.beat()
+        finally:
+            stopped.set()  # leaving waits for them: Ctrl-C, or a lock that was lost, must not wait for long
     rounds = [one.result() for one in running]
     every = [second for seconds, _ in rounds for second in seconds]
     name = f"load by {load.concurrency} clients for {load.seconds:g} s"

@@ -37,7 +37,7 @@ def _help(context: typer.Context) -> None:
 @app.callback(invoke_without_command=True)
 def ctrain(
     context: typer.Context,
-    version: Annotated[
+    _asked: Annotated[
         bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:

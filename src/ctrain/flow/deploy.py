@@ -31,7 +31,7 @@ def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
         try:
             _refuse_rolled_back(release, stage, journal)
             _refuse_new_champion(release, journal)
-            release = _roll_out(_again(release, stage, journal), step, journal)
+            release = _roll_out(_again(release, step, journal), step, journal)
         finally:
             journal.unlock(f"endpoint/{stage.endpoint}")
     if step.last and not release.ended and not release.crowned:
@@ -62,11 +62,12 @@ def _refuse_new_champion(release: Release, journal: Journal) -> None:
         )
 
 
-def _again(release: Release, stage: Stage, journal: Journal) -> Release:
+def _again(release: Release, step: Deploy, journal: Journal) -> Release:
     """A rollout that failed before is tried again when a person says so."""
-    record = release.stage(stage.name)
+    stage, record = step.stage, release.stage(step.stage.name)
     if record is None or not record.over:
         return release
+    _refuse_changed_code(step)
     endpoint = journal.at.serving.look(stage.endpoint)
     before = rollout.live(endpoint.traffic) if endpoint else {}
     return journal.record(release.id, events.RolloutBegan(stage.name, record.deployment, before))

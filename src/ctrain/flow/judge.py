@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ctrain import gate
 from ctrain.document import read_document
-from ctrain.errors import DataError, TrainingFailed
+from ctrain.errors import DataError, TrainingFailed, UsageError
 from ctrain.events import Closed, Judged
 from ctrain.flow.journal import Journal
 from ctrain.plan import Plan
@@ -26,9 +26,17 @@ def judge(release: Release, journal: Journal) -> Release:
     if release.verdict is not None:
         return release
     run, plan = release.training, release.plan
-    if run is None or not run.status.succeeded:
+    if run is None:
+        raise UsageError(
+            f"the release {release.id} has nothing to judge",
+            why="its training has not come to an end",
+            hint="run `ctrain train` first: it waits for the end",
+        )
+    if not run.status.succeeded:
         raise TrainingFailed(
-            f"the release {release.id} has nothing to judge", why="it was not trained", hint="run `ctrain train` first"
+            f"the release {release.id} has nothing to judge",
+            why=f"its training ended as {run.status}",
+            hint=f"see `ctrain logs {release.id}`, and train again with `ctrain run` or `ctrain train`",
         )
     rows = journal.at.trainer.fetch(run.job, plan.evaluation.output)
     try:
@@ -55,9 +63,11 @@ def judge(release: Release, journal: Journal) -> Release:
 
 
 def blocking_reason(verdict: Verdict) -> str:
-    """The findings that decided, in a sentence."""
+    """The findings that decided, in a sentence: the first three of them."""
     deciding = [f for f in verdict.findings if f.blocking and f.outcome is verdict.outcome]
-    return "; ".join(f"{finding.subject}: {finding.says}" for finding in deciding) or "nothing was judged"
+    told = [f"{finding.subject}: {finding.says}" for finding in deciding[:3]]
+    more = len(deciding) - len(told)
+    return "; ".join([*told, *([f"and {more} more"] if more else [])]) or "nothing was judged"
 
 
 def _keep_golden(release: str, plan: Plan, run: TrainingRun, rows: Path, journal: Journal) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctrain.digest import tree_digest
-from ctrain.errors import TrainingFailed
+from ctrain.errors import UsageError
 from ctrain.events import Registered, Registering
 from ctrain.flow.journal import Journal
 from ctrain.release import Release
@@ -16,9 +16,9 @@ def register(release: Release, journal: Journal) -> Release:
         return release
     run, verdict, plan = release.training, release.verdict, release.plan
     if run is None or verdict is None or not verdict.passed:
-        raise TrainingFailed(
+        raise UsageError(
             f"the release {release.id} has nothing to register",
-            why="a model is registered once it was trained and has passed the gate",
+            why=f"a model is registered once the gate has passed it, and this one {_so_far(release)}",
             hint="run `ctrain run`, or `ctrain train` and `ctrain gate`, first",
         )
     files = journal.at.trainer.fetch(run.job, plan.model_output)
@@ -37,3 +37,9 @@ def register(release: Release, journal: Journal) -> Release:
         verdict=verdict.outcome,
     )
     return journal.record(release.id, Registered(journal.at.registry.register(plan.model, files, digest, lineage)))
+
+
+def _so_far(release: Release) -> str:
+    if release.verdict is not None:
+        return f"was judged {release.verdict.outcome}"
+    return "was not judged" if release.training else "was not trained"

@@ -81,9 +81,20 @@ def _keep_golden(release: str, plan: Plan, run: TrainingRun, rows: Path, journal
             why="the model has no signature that names its input columns",
             hint="log the model with a signature, or set `smoke: {golden: 0}` for every stage",
         )
-    table = gate.read_rows(rows, plan.evaluation, columns, count=wanted)
+    table = _golden_rows(rows, plan, columns, wanted)
     golden = Golden(columns, table.cells, table.predictions)
     journal.at.ledger.keep(release, GOLDEN, json.dumps(asdict(golden)).encode())
+
+
+def _golden_rows(rows: Path, plan: Plan, columns: tuple[str, ...], count: int) -> gate.Rows:
+    try:
+        return gate.read_rows(rows, plan.evaluation, columns, count=count)
+    except DataError as problem:
+        raise DataError(
+            f"golden requests cannot be recorded: {problem.what}",
+            why=f"{problem.why}, and the model's inputs are {', '.join(columns)}",
+            hint="write the model's inputs beside the predictions, or set `smoke: {golden: 0}` for every stage",
+        ) from None
 
 
 def _signature(model: Path) -> Signature:

@@ -15,12 +15,15 @@ from ctrain.rollout import live
 def open_release(plan: Plan, journal: Journal) -> Release:
     """The release of this plan: the one it continues or repeats, else a new one.
 
-    Raises Conflict while another run works on the same commit and trigger.
+    Raises Conflict while another run works on the same commit and trigger, DataError for data that cannot be sampled.
     """
     journal.lock(lock_name(plan))
     earlier = next(releases_of(plan, journal.at.ledger), None)
     if earlier is not None and continues(plan, earlier, journal.at):
         return earlier
+    if plan.sample is not None:
+        # Before anything is recorded: data that cannot be sampled is bad data, not a release that failed.
+        journal.at.data.sample(plan.data, plan.sample)
     taken = sum(1 for _ in releases_of(plan, journal.at.ledger, same_work=False))
     return journal.record(release_id(plan, taken), Opened(plan))
 

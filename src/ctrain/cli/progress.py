@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from rich.spinner import Spinner
 
 
+SILENCE = 60.0
+"""Seconds after which a log hears that we are still there: who reads it, and CIs that end silent jobs, want to know."""
+
+
 class Progress:
     """Tell it the news. As a context manager it keeps a live line on a terminal; elsewhere it only prints lines."""
 
@@ -32,6 +37,7 @@ class Progress:
         self.spinner: Spinner | None = None
         self.told: set[tuple[str, str]] = set()
         self.began: dict[str, datetime] = {}
+        self.heard = time.monotonic()
 
     def __enter__(self) -> Progress:
         return self
@@ -57,6 +63,7 @@ class Progress:
 
     def _line(self, sign: str, color: str | None, subject: str, text: str) -> None:
         self._still()
+        self.heard = time.monotonic()
         say(f" {subject:<10} {text}", color=color, lead=f"  {sign}")
 
     def _event(self, event: Event) -> None:
@@ -151,8 +158,10 @@ class Progress:
             say(f"      │ {line}")
 
     def _now(self, text: str) -> None:
-        """What is going on; only a terminal shows it, as a line that changes in place."""
+        """What is going on: on a terminal a line that changes in place, elsewhere a line now and then."""
         if not sys.stderr.isatty():
+            if time.monotonic() - self.heard >= SILENCE:
+                self._line("·", None, "still", text)
             return
         from rich.console import Console
         from rich.live import Live

@@ -172,7 +172,7 @@ def _bad(why: str, at: Location) -> PipelineError:
     return PipelineError(
         "this environment cannot be built",
         why=why,
-        hint="correct the conda file, or leave `local.environments` at its default",
+        hint="correct the conda file, or leave `backends.local.environments` at its default",
         at=at,
     )
 

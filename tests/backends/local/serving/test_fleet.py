@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -97,3 +98,15 @@ def test_status_of_a_home_without_endpoints_is_empty(platform: Platform) -> None
     assert fleet.status(platform.home, CLOCK) == []
     assert fleet.up(platform.home, CLOCK) == []
     assert fleet.down(platform.home, CLOCK) == []
+
+
+def test_an_endpoint_whose_folder_was_removed_leaves(platform: Platform) -> None:
+    """After `rm -r .ctrain` or `git clean` nothing would find its processes, or end them."""
+    platform.serving.create("visits")
+    platform.place("visits", platform.spec("blue"))
+    endpoint = pid_of(platform, "visits")
+    worker = json.loads(platform.serving.score("visits", Request(b"{}", "blue")).body)["pid"]
+
+    shutil.rmtree(Folder.of(platform.home, "visits").root)
+
+    until(lambda: not alive(endpoint) and not alive(worker))

@@ -156,8 +156,11 @@ def bind(folder: Folder, wish: Wish) -> tuple[socket.socket, Wish]:
     )
 
 
-async def serve(folder: Folder, wish: Wish, listener: socket.socket, started: Callable[[], None]) -> None:
-    """Run the endpoint on that socket until it is told to leave; `started` is called when it can be asked."""
+async def serve(folder: Folder, held: int, wish: Wish, listener: socket.socket, started: Callable[[], None]) -> None:
+    """Run the endpoint on that socket until it is told to leave; `started` is called when it can be asked.
+
+    It leaves by itself once its folder, whose lock is `held`, is gone: nobody could find it any more.
+    """
     import aiohttp
 
     from ctrain.backends.local.serving.control import control_server
@@ -183,9 +186,12 @@ async def serve(folder: Folder, wish: Wish, listener: socket.socket, started: Ca
                 trim(log)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.leaving.wait(), 1)
+            if not folder.still_held(held):
+                process.shut_down()
         data.close()
         await asyncio.gather(*(kept.stop() for kept in process.deployments.values()))
-        folder.publish(None)
+        if folder.still_held(held):
+            folder.publish(None)
         control.close()
         logger.info("left")
 
@@ -228,7 +234,7 @@ def _take(folder: Folder, started: Callable[[], None]) -> None:
     if wish is None:
         raise PlatformUnavailable("there is no such endpoint", why=f"{folder.wish_file} is gone", hint="create it")
     listener, wish = bind(folder, wish)
-    asyncio.run(serve(folder, wish, listener, started))
+    asyncio.run(serve(folder, held, wish, listener, started))
 
 
 if __name__ == "__main__":

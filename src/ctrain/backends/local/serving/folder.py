@@ -141,6 +141,13 @@ class Folder:
             return None
         return descriptor
 
+    def still_held(self, descriptor: int) -> bool:
+        """Whether the lock that `hold` gave is that of this folder; not once the folder was removed, or made anew."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), (self.root / "endpoint.lock").stat())
+        except FileNotFoundError:
+            return False
+
 
 def folders(home: Home) -> list[Folder]:
     """The folders of all endpoints that were created in this home, by name."""

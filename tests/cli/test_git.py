@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ctrain.cli.git import read_source
+from ctrain.errors import UsageError
 from ctrain.version import Source
 
 
@@ -67,3 +68,22 @@ def test_a_repository_without_commits_has_no_commit(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
 
     assert read_source(tmp_path) == Source()
+
+
+def test_a_repository_that_git_refuses_is_no_missing_one(repository: Path) -> None:
+    """Another user's folder in a container, a broken HEAD: the release would lose its commit in silence."""
+    (repository / ".git" / "refs" / "heads" / "trunk").write_text("0" * 39 + "1\n")
+
+    with pytest.raises(UsageError, match="git cannot read"):
+        read_source(repository)
+
+
+def test_an_author_in_another_encoding_is_no_trouble(repository: Path) -> None:
+    """git hands on whatever bytes the commit has."""
+    tree = git(repository, "write-tree")
+    told = f"tree {tree}\nauthor J\xf6rg <j@example.org> 1 +0000\ncommitter J\xf6rg <j@example.org> 1 +0000\n\nOne\n"
+    words = ["git", "hash-object", "-t", "commit", "-w", "--stdin"]
+    made = subprocess.run(words, cwd=repository, check=True, capture_output=True, input=told.encode("latin-1"))
+    git(repository, "reset", "--soft", made.stdout.decode().strip())
+
+    assert read_source(repository).commit == made.stdout.decode().strip()

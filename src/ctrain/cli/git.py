@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
 from pathlib import Path
 
+from ctrain.errors import UsageError
 from ctrain.version import Source
+
+_NOTHING = ("not a git repository", "does not have any commits yet")
+"""What git says where there is no commit, and nothing is wrong with that."""
 
 
 def read_source(folder: Path, *, pull_request: str = "", branch: str = "", run_url: str = "") -> Source:
-    """The commit that the folder is at. Without git, or outside a repository, a source that says nothing."""
+    """The commit that the folder is at. Without git, or outside a repository, a source that says nothing.
+
+    Raises UsageError for a repository that git does not want to read: a release must not lose its commit in silence.
+    """
     head = _git(folder, "log", "-1", "--format=%H%n%an")
     if not head:
         return Source(pull_request=pull_request, branch=branch, run_url=run_url)
@@ -30,8 +39,21 @@ def read_source(folder: Path, *, pull_request: str = "", branch: str = "", run_u
 
 def _git(folder: Path, *words: str) -> str | None:
     words = ("--no-optional-locks", "-C", str(folder), *words)
+    plain = {**os.environ, "LC_ALL": "C"}  # we read its words
     try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S607  on the PATH
+        done = subprocess.run(["git", *words], capture_output=True, check=False, env=plain)  # noqa: S607  on the PATH
     except OSError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    if done.returncode == 0:
+        return done.stdout.decode(errors="replace").strip()
+    said = done.stderr.decode(errors="replace").strip()
+    if any(words in said for words in _NOTHING):
+        return None
+    unsafe = "dubious ownership" in said
+    raise UsageError(
+        f"git cannot read the repository of {folder}",
+        why=said.partition("\n")[0].removeprefix("fatal: ") or f"it ended with exit code {done.returncode}",
+        hint=f"if you trust it: git config --global --add safe.directory {shlex.quote(str(folder.resolve()))}"
+        if unsafe
+        else "see what `git status` says there",
+    )

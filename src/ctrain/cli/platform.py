@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from ctrain.backends.local.connect import home_of
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.serving import fleet
 from ctrain.cli import documents
+from ctrain.cli.session import project_file
 from ctrain.cli.terminal import give, give_json, say
 from ctrain.errors import ExitCode
-from ctrain.project import find_project, load_project
+from ctrain.project import load_project
 from ctrain.serving import Endpoint
 
 
@@ -39,7 +41,7 @@ def status(file: Path | None, *, json: bool) -> int:
 
 
 def _home(file: Path | None) -> Home:
-    return home_of(load_project(file or find_project(Path.cwd())))
+    return home_of(load_project(project_file(file)))
 
 
 def _show(seen: Sequence[Endpoint], home: Home) -> None:
@@ -50,4 +52,4 @@ def _show(seen: Sequence[Endpoint], home: Home) -> None:
         state = f"up, {ready} of {len(endpoint.deployments)} deployments ready" if endpoint.running else "down"
         give(f"{endpoint.name:<24} {state:<36} {endpoint.scoring_url}")
     give(f"{'home':<24} {home.root}")
-    give(f"{'runs and models':<24} mlflow ui --backend-store-uri {home.tracking_uri}")
+    give(f"{'runs and models':<24} mlflow ui --backend-store-uri {shlex.quote(home.tracking_uri)}")

@@ -187,7 +187,7 @@ def _near(file: str | None) -> str:
         return ""
     try:
         return str(Path(file).relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, FileNotFoundError):
         return file
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ctrain.cli import documents, pages
 from ctrain.cli.ci import neutral
-from ctrain.cli.session import Session, session
+from ctrain.cli.session import Session, project_file, session
 from ctrain.cli.terminal import give, give_json, say
 from ctrain.errors import ExitCode, UsageError
 from ctrain.flow.prepare import prepare
@@ -97,9 +97,9 @@ def _training_log(s: Session, release: Release, step: str | None) -> str:
 
 def validate(*, json: bool, file: Path | None) -> int:
     from ctrain.flow.prepare import check_pipeline
-    from ctrain.project import find_project, load_project
+    from ctrain.project import load_project
 
-    found = file or find_project(Path.cwd())
+    found = project_file(file)
     project = load_project(found)
     pipeline = check_pipeline(project)
     if json:

@@ -85,10 +85,23 @@ class Session:
         )
 
 
+def project_file(named: Path | None) -> Path:
+    """The file that was named, else the nearest one upwards."""
+    if named is not None:
+        return named
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the current folder is gone", why="it was removed while you are in it", hint="go to your project"
+        ) from None
+    return find_project(here)
+
+
 @contextmanager
 def session(file: Path | None, backend: str | None, *, show: bool = True) -> Iterator[Session]:
     """Open everything a verb needs; give every lock back at the end, whatever happened."""
-    project = load_project(file or find_project(Path.cwd()))
+    project = load_project(project_file(file))
     at = connect(project, backend or project.backend)
     who = caller(os.environ, f"{_user()}@{socket.gethostname()}")
     source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)

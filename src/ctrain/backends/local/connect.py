@@ -22,9 +22,14 @@ from ctrain.project import Project
 
 
 def home_of(project: Project) -> Home:
-    """`CTRAIN_HOME`, else the file's `backends.local.home`, else `.ctrain` beside the file."""
+    """`CTRAIN_HOME`, else the file's `backends.local.home`, else `.ctrain` beside the file.
+
+    Raises PlatformUnavailable where it cannot be looked into.
+    """
     asked = os.environ.get("CTRAIN_HOME") or project.backends.local.home or ".ctrain"
-    return Home((project.root / Path(asked).expanduser()).absolute())
+    home = Home((project.root / Path(asked).expanduser()).absolute())
+    home.check()
+    return home
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ctrain.errors import PlatformUnavailable
+
 
 @dataclass(frozen=True)
 class Home:
     """The platform's folder, `.ctrain` beside `ctrain.yaml` unless `CTRAIN_HOME` says otherwise. Always absolute."""
 
     root: Path
+
+    def check(self) -> None:
+        """Raises PlatformUnavailable where the folder is there and cannot be looked into."""
+        try:
+            (self.root / ".gitignore").stat()
+        except FileNotFoundError:
+            return
+        except OSError as failure:
+            raise PlatformUnavailable(
+                f"{self.root} cannot be used",
+                why=failure.strerror or str(failure),
+                hint="it is where the local platform keeps its things: make it a folder of yours, or set CTRAIN_HOME",
+            ) from None
 
     def prepare(self) -> None:
         """Make the folder, out of reach of other users and of git."""

@@ -135,8 +135,8 @@ def died(folder: Path, state: JobState) -> JobState:
     cancelled = (folder / "cancel").exists()
     status = JobStatus.CANCELED if cancelled else JobStatus.FAILED
     said = last_lines(folder / "job.log", 3)
-    why = f"; its last words:\n{said}" if said else ": killed, out of memory, or the machine was restarted"
-    error = None if cancelled else f"the job's process died{why}"
+    last = said.rpartition("\n")[2] or "killed, out of memory, or the machine was restarted"
+    error = None if cancelled else f"the job's process died: {last}\n{said}".strip()
     steps = tuple(
         step if step.status.ended or step.status is JobStatus.NOT_STARTED else replace(step, status=status, error=error)
         for step in state.steps

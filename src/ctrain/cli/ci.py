@@ -42,10 +42,17 @@ def caller(env: Mapping[str, str], user: str) -> Caller:
     Sources: "Default environment variables" of GitHub Actions, "Predefined variables" of Azure Pipelines.
     """
     if env.get("GITHUB_ACTIONS") == "true":
-        return _github(env)
+        return _github(_Lines(env))
     if env.get("TF_BUILD") == "True":
-        return _azure(env)
+        return _azure(_Lines(env))
     return Caller(user)
+
+
+class _Lines(dict[str, str]):
+    """Variables whose values are what they are meant to be: a line each, whoever named the branch or the account."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        super().__init__({name: " ".join(value.split()) for name, value in env.items()})
 
 
 def _github(env: Mapping[str, str]) -> Caller:

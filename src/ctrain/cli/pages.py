@@ -11,8 +11,9 @@ from ctrain.events import Event
 from ctrain.flow.status import ServingNow, StageStatus
 from ctrain.gate import Rule
 from ctrain.plan import Deploy, Gate, Plan, PlanStep, Register, Train
-from ctrain.release import Release
-from ctrain.verdict import Verdict
+from ctrain.release import Ending, Release
+from ctrain.training import TrainingRun
+from ctrain.verdict import Outcome, Verdict
 from ctrain.version import ModelVersion
 
 
@@ -95,7 +96,9 @@ def status(stages: Sequence[StageStatus], champion: ModelVersion | None) -> str:
             rows.append((stage.stage, "nothing deployed", "", "", "", "up" if stage.endpoint.running else "down", ""))
         rows += [_serving(stage, now) for now in stage.deployments]
     urls = [f"  {stage.stage:<8} {stage.endpoint.scoring_url}" for stage in stages if stage.endpoint]
-    return "\n".join([_table(rows), "", f"champion: {champion or 'none yet'}", *urls])
+    down = [stage.stage for stage in stages if stage.endpoint and not stage.endpoint.running]
+    hint = [f"{', '.join(down)} down: `ctrain local up` starts what is down"] if down else []
+    return "\n".join([_table(rows), "", *hint, f"champion: {champion or 'none yet'}", *urls])
 
 
 def _serving(stage: StageStatus, now: ServingNow) -> tuple[str, ...]:
@@ -120,34 +123,48 @@ def history(releases: Sequence[Release]) -> str:
     """A table of releases."""
     if not releases:
         return "no releases yet: start one with `ctrain run`"
-    rows: list[tuple[str, ...]] = [("release", "opened", "verdict", "version", "ended")]
+    rows: list[tuple[str, ...]] = [("release", "opened", "verdict", "version", "end")]
     rows += [_brief(release) for release in releases]
     return _table(rows)
 
 
 def _brief(release: Release) -> tuple[str, ...]:
-    waits = f"waits for {release.waits_for}" if release.waits_for else "open"
     return (
         release.id,
         _moment(release.opened),
         release.verdict.outcome if release.verdict else "-",
         str(release.version) if release.version else "-",
-        release.ending or waits,
+        end(release),
     )
+
+
+def end(release: Release) -> str:
+    """How the release ended, or, while it is open, what comes next for it."""
+    if release.ending is not None:
+        undeployed = release.ending is Ending.DELIVERED and not release.plan.deploys
+        return "passed" if undeployed else release.ending
+    if release.training is None:
+        return "open: training"
+    if release.verdict is None:
+        return "open: to be judged"
+    if release.waits_for is not None:
+        return f"waits for {release.waits_for}"
+    ahead = next((step.stage.name for step in release.plan.deploys if not release.serves(step.stage.name)), None)
+    return f"open: going to {ahead}" if ahead else "open: to be closed"
 
 
 def release(record: Release, events: Sequence[Event]) -> str:
     """One release: its plan, its verdict, and everything that happened."""
     lines = [
-        f"release {record.id}: {record.ending or 'open'}",
+        f"release {record.id}: {end(record)}",
         *([f"  why        {record.why}"] if record.why else []),
         *([f"  took       {duration((record.closed - record.opened).total_seconds())}"] if record.closed else []),
         *([f"  version    {record.version}, digest {record.version.digest}"] if record.version else []),
-        *([f"  job        {record.training.job} ({record.training.status})"] if record.training else []),
-        *([f"  run        {record.training.run_id}"] if record.training else []),
         "",
         plan(record.plan),
     ]
+    if record.training is not None:
+        lines += ["", *_training(record.training)]
     if record.verdict is not None:
         lines += ["", f"gate: {record.verdict.outcome}, over {record.rows or 0:,} rows", *_findings(record.verdict)]
         if record.evidence:
@@ -155,10 +172,38 @@ def release(record: Release, events: Sequence[Event]) -> str:
     for name, stage in record.stages.items():
         for how, verdict in (("by name", stage.smoked), ("through the endpoint", stage.proven)):
             if verdict is not None:
-                lines += ["", f"smoke tests at {name}, {how}: {verdict.outcome}", *_findings(verdict)]
-    lines += ["", "what happened"]
-    lines += [f"  {_moment(event.at)}  {event.what.kind:<14} {_told(event)}  by {event.by}" for event in events]
-    return "\n".join(lines)
+                passed = sum(finding.outcome is Outcome.PASS for finding in verdict.findings)
+                told = f"{verdict.outcome}, {passed} of {len(verdict.findings)} checks passed"
+                lines += ["", f"smoke tests at {name}, {how}: {told}", *([] if verdict.passed else _findings(verdict))]
+    return "\n".join([*lines, "", *_happened(events)])
+
+
+def _training(run: TrainingRun) -> list[str]:
+    """The steps of the training with their logs, and the end of the log of one that failed."""
+    lines = [f"training: {run.status.lower()}", f"  job        {run.job}, MLflow run {run.run_id or '-'}"]
+    for step in run.steps:
+        how = f"reused from {step.reused_from}" if step.reused_from else f"{duration(step.seconds)}  {step.log or ''}"
+        if not step.status.ended:
+            how = step.status.lower()
+        sign = "✓" if step.status.succeeded else "✗" if step.status.ended else "·"
+        why, _, log = (step.error or "").partition("\n")
+        lines.append(f"  {sign} {step.name:<12} {how}{f': {why}' if why else ''}")
+        lines += [f"      │ {line}" for line in log.splitlines()]
+    return lines
+
+
+def _happened(events: Sequence[Event]) -> list[str]:
+    """Every event, under who did it and when."""
+    lines = ["what happened"]
+    above = ""
+    for event in events:
+        at = event.at.astimezone()
+        who = f"  {at:%Y-%m-%d}, by {event.by}"
+        if who != above:
+            lines.append(who)
+            above = who
+        lines.append(f"    {at:%H:%M:%S}  {event.what.kind:<14} {_told(event)}".rstrip())
+    return lines
 
 
 def _findings(verdict: Verdict) -> list[str]:
@@ -169,17 +214,20 @@ def _findings(verdict: Verdict) -> list[str]:
     return lines + [f"  · {note}" for note in verdict.notes]
 
 
+_WORDS = ("stage", "deployment", "endpoint", "job", "version", "to", "ending")
+
+
 def _told(event: Event) -> str:
     what = event.what
-    words = [
-        str(getattr(what, name)) for name in ("stage", "deployment", "endpoint", "job", "to") if hasattr(what, name)
-    ]
+    words = [str(getattr(what, name)) for name in _WORDS if hasattr(what, name)]
+    if hasattr(what, "run"):
+        words.append(what.run.status.lower())
     if hasattr(what, "traffic"):
-        words += [f"{name} {percent}%" for name, percent in what.traffic.items()]
+        words.append(", ".join(f"{name} {percent}%" for name, percent in what.traffic.items() if percent))
     if hasattr(what, "verdict"):
         words.append(what.verdict.outcome)
     if hasattr(what, "why"):
-        words.append(what.why)
+        words.append(f"({what.why})" if words else what.why)
     return " ".join(words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ctrain.cli.pages import end
 from ctrain.cli.session import Session
 from ctrain.cli.terminal import duration, mark, say
 from ctrain.errors import ExitCode
@@ -22,7 +23,7 @@ def show_end(release: Release, s: Session) -> int:
         say("nothing to do: this commit, data and configuration have had their release", bold=True)
     color = "green" if release.ending is Ending.DELIVERED else "red"
     took = f" in {duration((release.closed - release.opened).total_seconds())}" if release.closed else ""
-    say(f"{release.id}: {release.ending}{took}", color=color, bold=True)
+    say(f"{release.id}: {end(release)}{took}", color=color, bold=True)
     say(f"  why        {release.why}")
     if release.verdict is not None and release.verdict.passed:
         passed = sum(finding.blocking for finding in release.verdict.findings)
@@ -33,7 +34,9 @@ def show_end(release: Release, s: Session) -> int:
     stages = status(s.project.stages, s.at)
     if release.plan.deploys or release.ending is not Ending.DELIVERED:
         _show_stages(stages)
-    if release.ending in (Ending.ROLLED_BACK, Ending.REJECTED, Ending.UNDECIDED, Ending.TRAINING_FAILED):
+    if release.ending is Ending.TRAINING_FAILED:
+        say("  next       run again to try once more, or commit a change")
+    elif release.ending in (Ending.ROLLED_BACK, Ending.REJECTED, Ending.UNDECIDED):
         say("  next       commit a change and run again, or `ctrain run --fresh`")
     say(f"  record     ctrain show {release.id}")
     say(f"  logs       ctrain logs {release.id}")

@@ -33,9 +33,10 @@ class Opened:
 
 @dataclass(frozen=True)
 class Submitting:
-    """A job is about to be submitted, or adopted."""
+    """A job is about to be submitted, or (`adopted`) taken as it is, for it trains or has trained the same."""
 
     job: str
+    adopted: bool = False
     kind: Literal["submitting"] = "submitting"
 
 
@@ -316,7 +317,8 @@ def _at_stage(
         case Restored(stage):
             record = replace(_record(release, stage), restored=True)
         case RolledBack(stage, to, why):
-            record = replace(_record(release, stage), rolled_back=f"{why} (to {to})")
+            told = f"{why} (to {to})"
+            record = replace(_record(release, stage), rolled_back=told, rolled_back_at=at, rolled_back_to=to)
         case _:
             assert_never(what)
     return release.with_stage(stage, record)

@@ -56,6 +56,8 @@ class StageRecord:
     promoted: datetime | None = None
     restored: bool = False
     rolled_back: str | None = None
+    rolled_back_at: datetime | None = None
+    rolled_back_to: str | None = None
 
     @property
     def over(self) -> bool:

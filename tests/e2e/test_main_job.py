@@ -54,6 +54,7 @@ def test_04_the_same_again_changes_nothing(repository: Repository) -> None:
 
     assert said.code == 0
     assert "nothing to do" in said.err
+    assert "nothing to do" in repository.ctrain("plan", "--trigger", "main").out
     assert repository.kinds() == before
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ctrain.errors import Conflict, NotRestored
-from ctrain.flow.deliver import deliver
 from ctrain.flow.journal import Journal
 from ctrain.flow.roll_back import roll_back
+from ctrain.flow.status import status
 from ctrain.release import Ending
 from ctrain.rollout import live
 from ctrain.serving import DeploymentState
@@ -85,11 +85,23 @@ def test_running_the_rolled_back_commit_again_does_not_put_it_back(two_releases:
     assert two_releases.writes == before
 
 
-def test_a_version_that_was_rolled_back_is_refused_from_any_commit(two_releases: MemoryBackend) -> None:
-    """The same model from a commit that changes only the docs is still the model that was taken off."""
+def test_a_version_that_was_rolled_back_is_refused_from_any_commit(two_releases: MemoryBackend, run: Run) -> None:
+    """The same model from a commit that changes only the docs stays off: not even dev is touched."""
     back(two_releases)
-    plan = a_plan(commit="docs", champion=two_releases.registry.champion("visits"))
+    endpoints = dict(two_releases.serving.endpoints)
 
-    with pytest.raises(Conflict, match="rolled back"):
-        deliver(plan, Journal(two_releases.ports, "anna", lambda _: None))
-    assert version_at_prod(two_releases) == 1
+    release = run(a_plan(commit="docs", champion=two_releases.registry.champion("visits")))
+
+    assert release.ending is Ending.ROLLED_BACK
+    assert "complaints" in release.why
+    assert two_releases.serving.endpoints == endpoints
+
+
+def test_status_says_since_when_the_old_version_serves_again(two_releases: MemoryBackend) -> None:
+    """The moment of the rollback, not that of its first promotion."""
+    two_releases.clock.sleep(3600)
+    back(two_releases)
+
+    (prod,) = status([PROD], two_releases.ports)
+
+    assert [(now.percent, now.since) for now in prod.deployments if now.percent] == [(100, two_releases.clock.now())]

@@ -248,3 +248,15 @@ def test_damaged_files_are_read_or_refused(tmp_path: Path, place: float, byte: i
     file.write_bytes(content[:at] if cut else content)
     with contextlib.suppress(DataError):
         read_evidence(file, BINARY, ["health"])
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_file_without_an_ending_is_known_by_how_it_begins(tmp_path: Path, kind: str) -> None:
+    """A `uri_file` output has none."""
+    file = tmp_path / "evaluation"
+    if kind == "parquet":
+        table().write_parquet(file)
+    else:
+        table().write_csv(file)
+
+    assert read_evidence(file, BINARY).rows == 12

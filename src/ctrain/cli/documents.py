@@ -81,13 +81,12 @@ def brief(release: Release) -> Brief:
     )
 
 
-def document(kind: Kind, value: object) -> str:
-    """`{"schema": "ctrain.KIND/1", "KIND": ...}`, indented."""
+def document(kind: Kind, value: object, **beside: str | None) -> str:
+    """`{"schema": "ctrain.KIND/1", "KIND": ..., ...}`, indented. `beside` stands next to the value."""
     from pydantic import TypeAdapter
 
-    plain = (
-        TypeAdapter(type(value)).dump_python(value, mode="json")
-        if not isinstance(value, tuple)
-        else [TypeAdapter(type(one)).dump_python(one, mode="json") for one in value]
-    )
-    return json.dumps({"schema": f"ctrain.{kind}/{VERSION}", kind: plain}, indent=2)
+    def plain(one: object) -> object:
+        return TypeAdapter(type(one)).dump_python(one, mode="json")
+
+    made = [plain(one) for one in value] if isinstance(value, tuple) else plain(value)
+    return json.dumps({"schema": f"ctrain.{kind}/{VERSION}", kind: made, **beside}, indent=2)

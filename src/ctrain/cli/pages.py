@@ -17,8 +17,11 @@ from ctrain.verdict import Outcome, Verdict
 from ctrain.version import ModelVersion
 
 
-def plan(made: Plan) -> str:
-    """The plan: what it is about, then the steps that `ctrain run` walks, each with its reason."""
+def plan(made: Plan, continues: Release | None = None) -> str:
+    """The plan: what it is about, then the steps that `ctrain run` walks, each with its reason.
+
+    `continues` is the release whose plan this is, where running goes on with it or finds that it stands.
+    """
     source = made.source
     dirty = ", with uncommitted changes" if source.dirty else ""
     commit = f"{source.short} on {source.branch or 'no branch'}{dirty}" if source.commit else "no git repository"
@@ -29,13 +32,40 @@ def plan(made: Plan) -> str:
         f"  parameters {', '.join(f'{name}={value}' for name, value in made.parameters.items()) or 'the defaults'}",
         f"  champion   {made.champion or 'none yet'}",
         f"  training   {made.fingerprint[:20]}",
+        *([f"  release    {_continues(continues)}"] if continues else []),
         "",
     ]
     for place, step in enumerate(made.steps, 1):
-        lines += _step(place, step, made)
+        done = _done(step, continues) if continues else None
+        lines += [_line(place, _subject(step), done)] if done else _step(place, step, made)
     if not made.deploys:
         lines.append(f"  nothing is registered or deployed: the trigger {made.trigger} deploys nowhere")
     return "\n".join(lines)
+
+
+def _continues(release: Release) -> str:
+    if release.ended:
+        return f"{release.id} has been made and stands ({end(release)}): nothing to do"
+    return f"goes on with {release.id}"
+
+
+def _subject(step: PlanStep) -> str:
+    return step.stage.name if isinstance(step, Deploy) else step.kind
+
+
+def _done(step: PlanStep, release: Release) -> str | None:
+    """What the release has made of the step already; None where it is still to be done."""
+    match step:
+        case Train() if release.training is not None and release.training.status.succeeded:
+            return f"done: {step.job}"
+        case Gate() if release.verdict is not None:
+            return f"done: {release.verdict.outcome}, over {release.rows or 0:,} rows"
+        case Register() if release.version is not None:
+            return f"done: {release.version}"
+        case Deploy() if release.serves(step.stage.name):
+            return f"done: {step.stage.endpoint} serves {release.version}"
+        case _:
+            return None
 
 
 def _data(made: Plan) -> str:

@@ -36,6 +36,7 @@ class Progress:
         self.live: Live | None = None
         self.spinner: Spinner | None = None
         self.told: set[tuple[str, str]] = set()
+        self.adopted: set[str] = set()
         self.began: dict[str, datetime] = {}
         self.heard = time.monotonic()
 
@@ -72,8 +73,8 @@ class Progress:
                 dirty = " + uncommitted changes" if plan.source.dirty else ""
                 where = f"{plan.source.short} on {plan.source.branch}" if plan.source.branch else plan.source.short
                 say(f"release {event.release}  ({plan.trigger}, {where}{dirty})", bold=True)
-            case events.Submitting(job):
-                self._line("→", None, "train", f"job {job}")
+            case events.Submitting(job, adopted):
+                self._submitting(job, adopted=adopted)
             case events.Trained(run):
                 self._trained(run)
             case events.Judged(verdict, rows):
@@ -95,6 +96,14 @@ class Progress:
                 self._line("✓", "green", stage, f"{deployment} serves, after {took}")
             case _:
                 self._trouble(event)
+
+    def _submitting(self, job: str, *, adopted: bool) -> None:
+        if adopted:
+            self.adopted.add(job)
+            text = f"job {job}: the same code, data, parameters and environment, not trained again"
+            self._line("↻", "cyan", "train", text)
+        else:
+            self._line("→", None, "train", f"job {job}")
 
     def _trouble(self, event: Event) -> None:
         match event.what:
@@ -126,7 +135,7 @@ class Progress:
             self._line("    ·", None, "note", note)
 
     def _training(self, run: TrainingRun) -> None:
-        for step in run.steps:
+        for step in run.steps if run.job not in self.adopted else ():
             if step.status.ended and (run.job, step.name) not in self.told:
                 self.told.add((run.job, step.name))
                 self._step(step)
@@ -145,6 +154,8 @@ class Progress:
             self._excerpt(log, 20)
 
     def _trained(self, run: TrainingRun) -> None:
+        if run.job in self.adopted and run.status.succeeded:
+            return
         took = duration((run.ended - run.submitted).total_seconds()) if run.ended and run.submitted else ""
         if run.status.succeeded:
             self._line("✓", "green", "train", f"{took}   {_near(run.log)}")

@@ -10,6 +10,7 @@ from ctrain.cli.ci import neutral
 from ctrain.cli.session import Session, project_file, session
 from ctrain.cli.terminal import give, give_json, say
 from ctrain.errors import ExitCode, UsageError
+from ctrain.flow.open_release import continued
 from ctrain.flow.prepare import prepare
 from ctrain.flow.roll_back import newest_first
 from ctrain.flow.status import status as look_at_stages
@@ -20,10 +21,11 @@ from ctrain.rollout import live
 def plan(trigger: str | None, *, fresh: bool, json: bool, file: Path | None, backend: str | None) -> int:
     with session(file, backend, show=False) as s:
         made = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
+        earlier = continued(made, s.at)
     if json:
-        give_json(documents.document("plan", made))
+        give_json(documents.document("plan", made, continues=earlier.id if earlier else None))
     else:
-        give(pages.plan(made))
+        give(pages.plan(earlier.plan, earlier) if earlier else pages.plan(made))
     return ExitCode.DONE
 
 

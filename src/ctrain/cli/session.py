@@ -37,9 +37,12 @@ class Session:
     journal: Journal
 
     def trigger(self, asked: str | None) -> Trigger:
-        """What was asked for, else what the CI says, else `manual`."""
+        """What was asked for, else what the CI says, else `manual`.
+
+        Raises UsageError in a CI that runs for something that is no trigger: it might deploy what nobody meant to.
+        """
         if asked is None:
-            return self.caller.trigger or Trigger.MANUAL
+            return self._told_by_caller()
         word = asked.replace("-", "_")
         if word not in set(Trigger):
             close = nearest(word, list(Trigger))
@@ -49,6 +52,22 @@ class Session:
                 hint=f"did you mean {close}?" if close else "choose one of them",
             )
         return Trigger(word)
+
+    def _told_by_caller(self) -> Trigger:
+        trigger, main = self.caller.trigger, self.project.branch
+        if trigger is Trigger.MAIN and self.caller.branch != main:
+            raise UsageError(
+                f"a push to {self.caller.branch!r} is no trigger",
+                why=f"only pushes to {main!r} are the trigger `main` (`branch` in {self.project.file.name})",
+                hint="say what it is with --trigger, or correct `branch`",
+            )
+        if trigger is None and self.caller.run_url:
+            raise UsageError(
+                "this CI run is no trigger",
+                why="it was started by something else than a pull request, a push, a schedule or a person",
+                hint="say what it is with --trigger",
+            )
+        return trigger or Trigger.MANUAL
 
     def stage(self, name: str) -> Stage:
         """The stage of that name. Raises UsageError, with the nearest name."""

@@ -23,13 +23,15 @@ READY_SECONDS = 1800.0
 def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
     """The release with this stage taken over, or restored and ended.
 
-    Raises Conflict for a version that was rolled back from the stage: it stays off it.
+    A version that was rolled back at any of the plan's stages stays off them all: that ends the release. Raises
+    Conflict where the champion has changed since the release was planned.
     """
     stage = step.stage
     if not release.serves(stage.name):
         journal.lock(f"endpoint/{stage.endpoint}")
         try:
-            _refuse_rolled_back(release, stage, journal)
+            if (why := _taken_off(release, journal)) is not None:
+                return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
             _refuse_new_champion(release, journal)
             release = _roll_out(_again(release, step, journal), step, journal)
         finally:
@@ -39,15 +41,16 @@ def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
     return release
 
 
-def _refuse_rolled_back(release: Release, stage: Stage, journal: Journal) -> None:
+def _taken_off(release: Release, journal: Journal) -> str | None:
+    """Why this version must not go where the plan takes it: it was rolled back at one of the stages."""
     for earlier in newest_first(journal.at.ledger):
-        record = earlier.stage(stage.name)
-        if record is not None and record.rolled_back is not None and earlier.version == release.version:
-            raise Conflict(
-                f"{release.version} does not go back to {stage.name}",
-                why=f"it was rolled back there: {record.rolled_back}",
-                hint="make a new version, with a new commit or with `ctrain run --fresh`",
-            )
+        if earlier.version != release.version:
+            continue
+        for step in release.plan.deploys:
+            record = earlier.stage(step.stage.name)
+            if record is not None and record.rolled_back is not None:
+                return f"{release.version} was rolled back at {step.stage.name}: {record.rolled_back}"
+    return None
 
 
 def _refuse_new_champion(release: Release, journal: Journal) -> None:

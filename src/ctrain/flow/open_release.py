@@ -18,14 +18,20 @@ def open_release(plan: Plan, journal: Journal) -> Release:
     Raises Conflict while another run works on the same commit and trigger, DataError for data that cannot be sampled.
     """
     journal.lock(lock_name(plan))
-    earlier = next(releases_of(plan, journal.at.ledger), None)
-    if earlier is not None and continues(plan, earlier, journal.at):
+    earlier = continued(plan, journal.at)
+    if earlier is not None:
         return earlier
     if plan.sample is not None:
         # Before anything is recorded: data that cannot be sampled is bad data, not a release that failed.
         journal.at.data.sample(plan.data, plan.sample)
     taken = sum(1 for _ in releases_of(plan, journal.at.ledger, same_work=False))
     return journal.record(release_id(plan, taken), Opened(plan))
+
+
+def continued(plan: Plan, at: Backend) -> Release | None:
+    """The release that running this plan would go on with, or repeat; None where it would be a new one."""
+    earlier = next(releases_of(plan, at.ledger), None)
+    return earlier if earlier is not None and continues(plan, earlier, at) else None
 
 
 def lock_name(plan: Plan) -> str:

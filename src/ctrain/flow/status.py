@@ -15,7 +15,10 @@ from ctrain.serving import Deployment, Endpoint
 
 @dataclass(frozen=True)
 class ServingNow:
-    """One deployment of a stage, with its share of the traffic, and the release that brought it there."""
+    """One deployment of a stage, with its share of the traffic, and the release that last acted upon it.
+
+    `since` is when that release brought it there, or when it got its traffic back as that release was rolled back.
+    """
 
     deployment: Deployment
     percent: int
@@ -60,6 +63,8 @@ def _stage(stage: Stage, endpoint: Endpoint | None, releases: Sequence[Release])
 def _now(stage: Stage, deployment: Deployment, percent: int, releases: Sequence[Release]) -> ServingNow:
     for release in releases:
         record = release.stage(stage.name)
+        if record and record.rolled_back_to == deployment.name:
+            return ServingNow(deployment, percent, deployment.tags.get("commit", ""), release.id, record.rolled_back_at)
         if record and record.deployment == deployment.name and record.promoted:
             commit = deployment.tags.get("commit") or release.plan.source.commit
             return ServingNow(deployment, percent, commit, release.id, record.promoted)

@@ -19,9 +19,10 @@ def train(release: Release, journal: Journal) -> Release:
     if release.training is not None and _usable(release.training, journal):
         return release
     plan = release.plan
-    if journal.at.trainer.look(plan.training.job) is None:
+    adopted = journal.at.trainer.look(plan.training.job) is not None
+    if not adopted:
         journal.at.data.verify(plan.data)
-    journal.record(release.id, Submitting(plan.training.job))
+    journal.record(release.id, Submitting(plan.training.job, adopted))
     run = wait(journal.at.trainer.submit(_spec(release, journal)), journal, registers=bool(plan.deploys))
     release = journal.record(release.id, Trained(run))
     if not run.status.succeeded:

@@ -92,15 +92,14 @@ def _plain(value: object) -> Scalar | None:
 def _files(path: Path) -> list[Path]:
     """The parts, in sorted order. Hidden files and those that begin with an underscore are markers of writers."""
     if path.is_file():
-        parts = [path]
-    else:
-        inside = [(file, file.relative_to(path).parts) for file in sorted(path.rglob("*")) if file.is_file()]
-        parts = [
-            file
-            for file, steps in inside
-            if file.suffix.lower() in _FORMATS and not any(step.startswith((".", "_")) for step in steps)
-        ]
-    formats = sorted({_FORMATS[part.suffix.lower()] for part in parts if part.suffix.lower() in _FORMATS})
+        return [path]
+    inside = [(file, file.relative_to(path).parts) for file in sorted(path.rglob("*")) if file.is_file()]
+    parts = [
+        file
+        for file, steps in inside
+        if file.suffix.lower() in _FORMATS and not any(step.startswith((".", "_")) for step in steps)
+    ]
+    formats = sorted({_FORMATS[part.suffix.lower()] for part in parts})
     if not formats:
         raise DataError(
             f"there are no evaluation rows in {path}",
@@ -116,6 +115,18 @@ def _files(path: Path) -> list[Path]:
     return parts
 
 
+def _format(file: Path) -> str:
+    """By its ending; without one (a `uri_file` output has none) by how it begins, as Parquet files say what they are.
+
+    Source: "File format", parquet.apache.org: the magic number PAR1.
+    """
+    known = _FORMATS.get(file.suffix.lower())
+    if known is not None:
+        return known
+    with file.open("rb") as content:
+        return "Parquet" if content.read(4) == b"PAR1" else "CSV"
+
+
 def _read(path: Path, choose: Callable[[list[str]], list[str]], *, as_text: bool) -> pl.DataFrame:
     """The chosen columns of all parts. `as_text`: those of CSV are not interpreted, as guesses differ between parts."""
     import polars as pl
@@ -123,7 +134,7 @@ def _read(path: Path, choose: Callable[[list[str]], list[str]], *, as_text: bool
     tables: list[pl.DataFrame] = []
     for part in _files(path):
         try:
-            if _FORMATS[part.suffix.lower()] == "Parquet":
+            if _format(part) == "Parquet":
                 lazy = pl.scan_parquet(part, glob=False, hive_partitioning=False)
             elif as_text:
                 lazy = pl.scan_csv(part, glob=False, infer_schema=False)

@@ -83,6 +83,7 @@ def _completed(written: ProjectFile, document: Document) -> Project:
         file=file,
         name=written.project,
         pipeline=file.parent / written.pipeline,
+        branch=written.branch,
         data=written.data,
         parameters=written.parameters,
         model=written.model,

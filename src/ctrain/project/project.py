@@ -42,6 +42,7 @@ class Project:
     file: Path
     name: str
     pipeline: Path
+    branch: str = "main"
     data: DataSettings
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
     model: ModelSettings
@@ -79,7 +80,8 @@ class Project:
         Raises UsageError where the file does not say.
         """
         if backend != "azureml":
-            return str(self.root / self.data.local)
+            local = self.data.local
+            return local if local.startswith("azureml:") else str(self.root / local)
         if self.data.azureml is None:
             raise UsageError(
                 "the data set is not known on Azure ML",

@@ -108,10 +108,11 @@ class BackendsSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectFile:
-    """The whole file, as written."""
+    """The whole file, as written. `branch` is the one whose pushes are the trigger `main`."""
 
     project: str
     pipeline: str
+    branch: str = "main"
     data: DataSettings
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
     model: ModelSettings

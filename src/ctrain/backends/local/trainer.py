@@ -57,7 +57,7 @@ class LocalTrainer:
     ) -> None:
         self.home = home
         self.environments = Environments(home.environments, environments)
-        self.cores = cores or len(os.sched_getaffinity(0))
+        self.cores = cores or _cores()
         self.grace = grace
         self.read = read
         self._started: dict[str, int] = {}
@@ -221,6 +221,13 @@ class LocalTrainer:
             grace=self.grace,
         )
         return prepare(pipeline, spec, around)
+
+
+def _cores() -> int:
+    """Those that this process may use; macOS does not tell, and has them all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _was_started(folder: Path) -> bool:

@@ -10,16 +10,18 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 JOBS ?= 2
 ARGS ?=
+COUNT ?= 40
+FIRST ?= 0
 BIN := .venv/bin
 LOCK := requirements/lock.txt
 READY := .venv/ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --group reference --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests docs lock upgrade bench clean
+.PHONY: help setup demo test lint format types imports tests test-kills docs lock upgrade bench clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## Make .venv with everything that is needed
 
@@ -44,6 +46,9 @@ imports: $(READY)  ## Who may import whom
 
 tests: $(READY)  ## The tests only; e.g. make tests ARGS="tests/gate -x"
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+test-kills: $(READY)  ## kill -9 at many moments, by chance; e.g. make test-kills COUNT=100 FIRST=40
+	COUNT=$(COUNT) FIRST=$(FIRST) timeout 3600 $(BIN)/python -m pytest tests/e2e/kills.py $(ARGS)
 
 docs: $(READY)  ## Write the generated pages anew
 	$(BIN)/python -m tests.house.pages

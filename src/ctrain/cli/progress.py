@@ -107,6 +107,8 @@ class Progress:
 
     def _trouble(self, event: Event) -> None:
         match event.what:
+            case events.Creating(stage, endpoint):
+                self._line("→", None, stage, f"start {endpoint}")
             case events.Placing(stage, deployment):
                 self._line("→", None, stage, f"place {deployment} at 0% traffic")
             case events.Rejected(stage, deployment, why, log):

@@ -78,7 +78,8 @@ def _serving(stage: StageStatus) -> str:
     if stage.endpoint is None or not serving:
         return "serves nothing"
     what = ", ".join(
-        f"{now.deployment.model}:{now.deployment.model_version} ({now.percent}%, commit {now.commit[:7] or 'unknown'})"
+        f"{now.deployment.model}:{now.deployment.model_version} "
+        f"({now.percent}%, commit {now.commit[:7] or 'unknown'}{'' if now.deployment.healthy else ', NOT READY'})"
         for now in serving
     )
     return f"serves {what}   {stage.endpoint.scoring_url}"

@@ -13,6 +13,7 @@ from ctrain.flow.journal import Journal
 from ctrain.flow.judge import judge
 from ctrain.flow.open_release import open_release
 from ctrain.flow.register import register
+from ctrain.flow.revive import revive_all
 from ctrain.flow.train import train
 from ctrain.plan import Deploy, Gate, Plan, Register, Train
 from ctrain.release import Ending, Release
@@ -22,9 +23,12 @@ def deliver(plan: Plan, journal: Journal) -> Release:
     """Take a commit to production, or leave production as it was.
 
     Walks the plan's steps from wherever the release of this plan has come to. The release is left open where a
-    stage waits for a person, and where ctrain is interrupted: running again goes on from there.
+    stage waits for a person, and where ctrain is interrupted: running again goes on from there. A release that was
+    delivered stays as it is; endpoints of its that went down are started again.
     """
     release = open_release(plan, journal)
+    if release.ending is Ending.DELIVERED:
+        return revive_all(release, journal)
     for step in release.plan.steps:
         if release.ended:
             return release

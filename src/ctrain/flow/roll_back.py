@@ -8,6 +8,7 @@ from ctrain import events
 from ctrain.errors import Conflict, NotRestored
 from ctrain.events import replay
 from ctrain.flow.journal import Journal
+from ctrain.flow.revive import revive
 from ctrain.ports import Backend, LedgerReader
 from ctrain.release import Release
 from ctrain.rollout import Stage, live
@@ -28,6 +29,8 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool) -> Releas
             why="no release that the ledger knows serves it",
             hint="see `ctrain status`",
         )
+    kept = [name for name in release.stages[stage.name].before or {} if name in endpoint.deployments]
+    endpoint = revive(release, stage, kept, journal)
     target = _target(stage, endpoint, release)
     journal.record(release.id, events.Shifting(stage.name, target))
     journal.at.serving.route(stage.endpoint, dict.fromkeys(endpoint.traffic, 0) | dict(target))

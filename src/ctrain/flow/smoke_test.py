@@ -58,7 +58,10 @@ def _alive(at: Backend, endpoint: str, deployment: str) -> Finding:
     target = seen.deployments.get(deployment) if seen else None
     if target is not None and target.healthy:
         return Finding("alive and ready", Outcome.PASS, "its probes answer")
-    return Finding("alive and ready", Outcome.FAIL, f"its state is {target.state if target else 'absent'}")
+    if seen is not None and not seen.running:
+        return Finding("alive and ready", Outcome.FAIL, "its endpoint is down")
+    state = "absent" if target is None else f"{target.state}, not ready" if not target.ready else target.state
+    return Finding("alive and ready", Outcome.FAIL, f"its state is {state}")
 
 
 def _ask(at: Backend, stage: Stage, case: Case, deployment: str, *, named: bool) -> tuple[Finding, Answer | None]:

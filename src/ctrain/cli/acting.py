@@ -47,7 +47,7 @@ def gate(name: str | None, *, file: Path | None, backend: str | None) -> int:
 
 def deploy(name: str | None, *, to: str, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
-        stage = s.stage(to)
+        stage = s.project.stage(to)
         release = _locked(s, name)
         step = flow.deploy.step_to(release, stage.name)
         release = flow.deploy.deploy(register(release, s.journal), step, s.journal)
@@ -58,7 +58,7 @@ def deploy(name: str | None, *, to: str, file: Path | None, backend: str | None)
 
 def smoke(name: str, *, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
-        stage = s.stage(name)
+        stage = s.project.stage(name)
         endpoint = s.at.serving.look(stage.endpoint)
         release = serving_release(stage, endpoint, s.at.ledger)
         if endpoint is None or release is None:
@@ -73,7 +73,7 @@ def smoke(name: str, *, file: Path | None, backend: str | None) -> int:
 
 def rollback(name: str, *, reason: str, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
-        stage = s.stage(name)
+        stage = s.project.stage(name)
         release = roll_back(stage, reason, s.journal, last=stage == s.project.stages[-1])
         say(f"{name} serves what it served before {release.id}", bold=True)
         return ExitCode.DONE

@@ -80,7 +80,7 @@ def logs(
 
 
 def _serving_log(s: Session, stage: str) -> str:
-    endpoint = s.at.serving.look(s.stage(stage).endpoint)
+    endpoint = s.at.serving.look(s.project.stage(stage).endpoint)
     if endpoint is None:
         return ""
     names = list(live(endpoint.traffic)) or list(endpoint.deployments)

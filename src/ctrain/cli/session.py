@@ -22,7 +22,6 @@ from ctrain.flow.roll_back import newest_first
 from ctrain.ports import Backend
 from ctrain.project import Project, Trigger, find_project, load_project
 from ctrain.release import Release
-from ctrain.rollout import Stage
 from ctrain.version import Source
 
 
@@ -68,19 +67,6 @@ class Session:
                 hint="say what it is with --trigger",
             )
         return trigger or Trigger.MANUAL
-
-    def stage(self, name: str) -> Stage:
-        """The stage of that name. Raises UsageError, with the nearest name."""
-        for stage in self.project.stages:
-            if stage.name == name:
-                return stage
-        known = [stage.name for stage in self.project.stages]
-        close = nearest(name, known)
-        raise UsageError(
-            f"there is no stage {name!r}",
-            why=f"ctrain.yaml has: {', '.join(known) or 'none'}",
-            hint=f"did you mean {close}?" if close else "choose one of them",
-        )
 
     def release(self, name: str | None) -> Release:
         """The release of that id, else the newest of this commit. Raises UsageError where there is none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ctrain.data import DataVersion
 from ctrain.events import Closed, Submitting, Trained
 from ctrain.flow.journal import Journal
@@ -11,7 +13,7 @@ from ctrain.training import JobStatus, Scalar, TrainingRun, TrainingSpec
 
 FIRST_POLL = 0.02
 LONGEST_POLL = 15.0
-"""Seconds between looks at a job: they grow by a tenth of the time waited, within these bounds."""
+"""Seconds between looks at a job: they grow with the time waited, to a hundredth of it, within these bounds."""
 
 
 def train(release: Release, journal: Journal) -> Release:
@@ -63,8 +65,6 @@ def _usable(run: TrainingRun, journal: Journal) -> bool:
 
 
 def _spec(release: Release, journal: Journal) -> TrainingSpec:
-    from pathlib import Path
-
     plan = release.plan
     data = _data(plan, journal)
     inputs: dict[str, Scalar] = {**plan.parameters, plan.data_input: data.uri}

@@ -60,6 +60,9 @@ upgrade: $(READY)  ## Lock the newest versions of all dependencies
 	$(COMPILE) --upgrade --output-file $(LOCK)
 
 bench: $(READY)  ## ctrain beside a bare shell and its peers, measured here; takes minutes
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/router.py
 	$(BIN)/python benchmarks/pipeline.py $(ARGS)
 
 clean:  ## Remove the environment, caches and builds; the embedded platform's state stays

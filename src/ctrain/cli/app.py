@@ -47,7 +47,7 @@ def ctrain(
 
 @app.command()
 def run(trigger: TriggerName = None, fresh: Fresh = False, file: File = None, backend: BackendName = None) -> int:
-    """Plan, train, gate, register and deploy, as far as the trigger says."""
+    """Train, gate, register, deploy: all that the trigger says."""
     from ctrain.cli import acting
 
     return acting.run(trigger, fresh=fresh, file=file, backend=backend)
@@ -61,7 +61,7 @@ def plan(
     file: File = None,
     backend: BackendName = None,
 ) -> int:
-    """Show what `run` would do here and now, and why. Changes nothing."""
+    """Show what `run` would do here and now, and why."""
     from ctrain.cli import reading
 
     return reading.plan(trigger, fresh=fresh, json=json, file=file, backend=backend)
@@ -69,7 +69,7 @@ def plan(
 
 @app.command()
 def train(trigger: TriggerName = None, fresh: Fresh = False, file: File = None, backend: BackendName = None) -> int:
-    """Train, or adopt the job that trained the same; begins a release."""
+    """Begin a release: train, or adopt what trained the same."""
     from ctrain.cli import acting
 
     return acting.train(trigger, fresh=fresh, file=file, backend=backend)
@@ -77,7 +77,7 @@ def train(trigger: TriggerName = None, fresh: Fresh = False, file: File = None, 
 
 @app.command()
 def gate(release: ReleaseId = None, file: File = None, backend: BackendName = None) -> int:
-    """Judge a trained release against its rules and the champion."""
+    """Judge a trained release by its rules and the champion."""
     from ctrain.cli import acting
 
     return acting.gate(release, file=file, backend=backend)
@@ -90,7 +90,7 @@ def deploy(
     file: File = None,
     backend: BackendName = None,
 ) -> int:
-    """Take a release that passed the gate to a stage: place, smoke, shift, or restore."""
+    """Take a release that passed the gate to a stage."""
     from ctrain.cli import acting
 
     return acting.deploy(release, to=to, file=file, backend=backend)
@@ -98,7 +98,7 @@ def deploy(
 
 @app.command()
 def smoke(stage: StageName, file: File = None, backend: BackendName = None) -> int:
-    """Ask what serves a stage the golden requests of its release. Changes nothing."""
+    """Ask what serves a stage its golden requests."""
     from ctrain.cli import acting
 
     return acting.smoke(stage, file=file, backend=backend)
@@ -111,7 +111,7 @@ def rollback(
     file: File = None,
     backend: BackendName = None,
 ) -> int:
-    """Give a stage's traffic back to the deployment that served before."""
+    """Give a stage back to the deployment before."""
     from ctrain.cli import acting
 
     return acting.rollback(stage, reason=reason, file=file, backend=backend)
@@ -127,7 +127,7 @@ def cancel(release: ReleaseId = None, file: File = None, backend: BackendName = 
 
 @app.command()
 def status(json: Json = False, file: File = None, backend: BackendName = None) -> int:
-    """What serves each stage: version, commit, since when, traffic, health."""
+    """What serves each stage, since when, and its health."""
     from ctrain.cli import reading
 
     return reading.status(json=json, file=file, backend=backend)
@@ -163,7 +163,7 @@ def logs(
     file: File = None,
     backend: BackendName = None,
 ) -> int:
-    """The log of a release's training, or of what serves a stage."""
+    """The log of a training, or of what serves a stage."""
     from ctrain.cli import reading
 
     return reading.logs(release, step=step, stage=stage, json=json, file=file, backend=backend)
@@ -171,7 +171,7 @@ def logs(
 
 @app.command()
 def validate(json: Json = False, file: File = None) -> int:
-    """Check ctrain.yaml and the pipeline it names. Nothing is started."""
+    """Check ctrain.yaml and the pipeline it names."""
     from ctrain.cli import reading
 
     return reading.validate(json=json, file=file)

@@ -77,8 +77,8 @@ def _interrupted(code: ExitCode) -> int:
     from ctrain.cli.terminal import say
 
     say()
-    say("Interrupted. What was done is recorded. A training or a deployment that was started goes on by itself.")
-    say("Run the same command again to go on from there; `ctrain cancel` stops the training.")
+    say("Interrupted. What was done is recorded; a job or deployment that was started goes on by itself.")
+    say("Run the same command again to go on from there. `ctrain cancel` stops the training.")
     return code
 
 

@@ -170,6 +170,9 @@ def _brief(release: Release) -> tuple[str, ...]:
 
 def end(release: Release) -> str:
     """How the release ended, or, while it is open, what comes next for it."""
+    taken_back = [name for name, record in release.stages.items() if record.rolled_back is not None]
+    if release.ending is Ending.DELIVERED and taken_back:
+        return f"delivered, then rolled back at {', '.join(taken_back)}"
     if release.ending is not None:
         undeployed = release.ending is Ending.DELIVERED and not release.plan.deploys
         return "passed" if undeployed else release.ending

@@ -14,7 +14,7 @@ from ctrain import events
 from ctrain.cli.ci import neutral
 from ctrain.cli.terminal import duration, mark, say
 from ctrain.events import Event
-from ctrain.flow.journal import News, Waiting
+from ctrain.flow.journal import Asking, News, Waiting
 from ctrain.ports import Backend
 from ctrain.training import JobStatus, StepRun, TrainingRun
 from ctrain.verdict import Outcome, Verdict
@@ -59,6 +59,8 @@ class Progress:
                 self._training(news)
             case Waiting():
                 self._now(f"{news.stage}: {news.deployment} is starting, {duration(news.seconds)}")
+            case Asking(stage, deployment):
+                self._now(f"{stage}: asking {deployment}")
             case _:
                 assert_never(news)
 
@@ -120,6 +122,10 @@ class Progress:
                 self._line("↺", "yellow", stage, "serves what it served before")
             case events.RolledBack(stage, to, why):
                 self._line("↺", "yellow", stage, f"rolled back to {to}: {why}")
+            case events.Registering(model):
+                self._now(f"registering {model}")
+            case events.Crowning(version):
+                self._now(f"making {version} the champion")
             case events.Crowned(version):
                 self._line("✓", "green", "champion", str(version))
             case _:

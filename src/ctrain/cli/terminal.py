@@ -21,7 +21,7 @@ def say(text: str = "", *, color: str | None = None, bold: bool = False, lead: s
     """A line of talk, on stderr. Where it has a `lead`, only that is coloured."""
     shown = typer.style(lead, fg=color) + neutral(text) if lead else typer.style(neutral(text), fg=color, bold=bold)
     try:
-        typer.echo(shown, err=True)
+        typer.echo(shown, err=True, color=False if os.environ.get("NO_COLOR") else None)  # https://no-color.org
     except OSError:
         # `ctrain run 2>&1 | head`, a log on a full disk: what we do matters more than who hears of it.
         mute(sys.stderr)

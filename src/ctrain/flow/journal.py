@@ -26,7 +26,15 @@ class Waiting:
     seconds: float
 
 
-News = Event | TrainingRun | Waiting
+@dataclass(frozen=True)
+class Asking:
+    """News that is shown and not kept: a deployment is being asked by the smoke tests."""
+
+    stage: str
+    deployment: str
+
+
+News = Event | TrainingRun | Waiting | Asking
 Tell = Callable[[News], None]
 
 

@@ -8,7 +8,7 @@ from itertools import cycle
 from threading import Event
 
 from ctrain.errors import PlatformUnavailable
-from ctrain.flow.journal import Journal
+from ctrain.flow.journal import Asking, Journal
 from ctrain.flow.judge import golden_of
 from ctrain.ports import Backend
 from ctrain.rollout import Stage
@@ -28,6 +28,7 @@ def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *,
     singles: list[Finding] = []
     seconds: list[float] = []
     how = "through the endpoint" if live else "by name, at 0% traffic"
+    journal.tell(Asking(stage.name, deployment))
     for case in cases(golden):
         journal.beat()
         finding, answer = _ask(at, stage, case, deployment, named=not live)

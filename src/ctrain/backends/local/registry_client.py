@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from threading import Event
 from typing import IO
 
 from ctrain.backends.local.home import Home
@@ -26,6 +27,7 @@ class RegistryWriter:
         self.home = home
         self.process: subprocess.Popen[str] | None = None
         self.said: IO[str] | None = None
+        self.at_work = Event()
 
     def start(self) -> None:
         """Start it, if it does not run, and return while it still imports MLflow."""
@@ -45,7 +47,8 @@ class RegistryWriter:
             start_new_session=True,
         )
         self.process, self.said = process, said
-        self._ended = weakref.finalize(self, _end, process, said)
+        self.at_work = Event()
+        self._ended = weakref.finalize(self, _end, process, said, self.at_work)
 
     def ask(self, **call: object) -> None:
         """Have a call made. Asked again, once, where the process ends without an answer: every call is idempotent.
@@ -75,12 +78,15 @@ class RegistryWriter:
         if asking is None or answering is None:
             return None
         try:
+            self.at_work.set()
             asking.write(json.dumps(call) + "\n")
             asking.flush()
             if not select.select([answering], [], [], ANSWER_SECONDS)[0]:
                 self.close()
                 return f"it gave no answer within {ANSWER_SECONDS:g} s"
-            return str(json.loads(answering.readline())["failure"])
+            answer = str(json.loads(answering.readline())["failure"])
+            self.at_work.clear()
+            return answer
         except (OSError, ValueError):
             if self.process:
                 self.process.kill()
@@ -94,7 +100,10 @@ class RegistryWriter:
         return "\n".join(self.said.read().strip().splitlines()[-5:]) or "it ended without a word"
 
 
-def _end(process: subprocess.Popen[str], said: IO[str]) -> None:
+def _end(process: subprocess.Popen[str], said: IO[str], at_work: Event) -> None:
+    """Let it finish what it was asked for. With nothing asked it may still import MLflow: nobody waits for that."""
+    if not at_work.is_set():
+        process.kill()
     for stream in (process.stdin, process.stdout):
         if stream:
             # what was not flushed to a process that has died cannot be flushed now

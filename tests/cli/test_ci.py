@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctrain.cli.ci import caller, neutral
+from ctrain.cli.ci import caller
+from ctrain.cli.neutral import neutral
 from ctrain.project import Trigger
 
 

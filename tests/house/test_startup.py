@@ -47,6 +47,24 @@ def test_help_loads_nothing_heavy() -> None:
     assert not _loads(code) & (HEAVY - {"rich"})
 
 
+def test_help_loads_no_project_and_no_flow() -> None:
+    """Help knows the verbs' words; what they do is imported when they are called."""
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "ctrain", "--help"], capture_output=True, text=True, check=True
+    )
+
+    ours = {line.split("|")[-1].strip() for line in ran.stderr.splitlines() if "ctrain." in line}
+    assert ours <= {
+        "ctrain.errors",
+        "ctrain.cli",
+        "ctrain.cli.app",
+        "ctrain.cli.neutral",
+        "ctrain.cli.options",
+        "ctrain.cli.terminal",
+        "ctrain.verdict",
+    }
+
+
 def test_reading_the_project_loads_yaml_and_a_validator_only() -> None:
     """pydantic's core reads the types; pydantic itself would cost three times as much."""
     code = f"from pathlib import Path\nfrom ctrain.project import load_project\nload_project(Path({str(EXAMPLE)!r}))"

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, assert_never
 
 from ctrain import events
-from ctrain.cli.ci import neutral
+from ctrain.cli.neutral import neutral
 from ctrain.cli.terminal import duration, mark, say
 from ctrain.events import Event
 from ctrain.flow.journal import Asking, News, Waiting

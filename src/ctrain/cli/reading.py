@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from ctrain.cli import documents, pages
-from ctrain.cli.ci import neutral
+from ctrain.cli.neutral import neutral
 from ctrain.cli.session import Session, project_file, session
 from ctrain.cli.terminal import give, give_json, say
 from ctrain.errors import ExitCode, UsageError

@@ -11,6 +11,7 @@ from ctrain.errors import ExitCode
 from ctrain.flow.judge import golden_of
 from ctrain.flow.status import StageStatus, status
 from ctrain.release import Ending, Release
+from ctrain.serving import Deployment, Endpoint
 from ctrain.verdict import Verdict
 
 
@@ -79,10 +80,16 @@ def _serving(stage: StageStatus) -> str:
         return "serves nothing"
     what = ", ".join(
         f"{now.deployment.model}:{now.deployment.model_version} "
-        f"({now.percent}%, commit {now.commit[:7] or 'unknown'}{'' if now.deployment.healthy else ', NOT READY'})"
+        f"({now.percent}%, commit {now.commit[:7] or 'unknown'}{_ailing(stage.endpoint, now.deployment)})"
         for now in serving
     )
     return f"serves {what}   {stage.endpoint.scoring_url}"
+
+
+def _ailing(endpoint: Endpoint, deployment: Deployment) -> str:
+    if not endpoint.running:
+        return ", DOWN: `ctrain local up` starts it"
+    return "" if deployment.healthy else ", NOT READY"
 
 
 def _show_curl(release: Release, stage: StageStatus, s: Session) -> None:

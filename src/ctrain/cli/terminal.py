@@ -10,7 +10,7 @@ from typing import TextIO
 
 import typer
 
-from ctrain.cli.ci import neutral
+from ctrain.cli.neutral import neutral
 from ctrain.errors import PlatformUnavailable
 from ctrain.verdict import Outcome
 

@@ -26,4 +26,4 @@ def killing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killing]:
     assert said.code == 0, said.err
     yield made
     made.repository.down()
-    assert processes(made.repository) == []
+    assert processes(made.repository) == {}

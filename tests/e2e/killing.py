@@ -87,7 +87,11 @@ class Killing:
         assert {event["release"] for event in self.events() if event["release"].startswith(name[:-1])} == {name}
         assert len(jobs(self.repository)) == self.version
         assert versions(self.repository) == list(range(1, self.version + 1))
-        assert [line for line in processes(self.repository) if "serving" not in line] == []
+        assert [line for line in processes(self.repository).values() if "serving" not in line] == []
+
+    def pids(self, *words: str) -> list[int]:
+        """The processes whose command lines have all of these words."""
+        return [pid for pid, line in processes(self.repository).items() if all(word in line for word in words)]
 
 
 def jobs(repository: Repository) -> list[Path]:
@@ -99,14 +103,14 @@ def versions(repository: Repository) -> list[int]:
         return [version for (version,) in store.execute("SELECT version FROM model_versions ORDER BY version")]
 
 
-def processes(repository: Repository) -> list[str]:
-    """The command lines of all processes that name the repository."""
-    found = []
+def processes(repository: Repository) -> dict[int, str]:
+    """The command lines of all processes that name the repository, by their ids."""
+    found = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if str(repository.root) in line:
-            found.append(line)
+        if f"{repository.root}/" in line:
+            found[int(file.parent.name)] = line
     return found

@@ -1,4 +1,4 @@
-"""`kill -9` at many moments that chance picks: `make test-kills`. Too long for every day: pytest must be told its name."""
+"""`kill -9` at many moments that chance picks: `make test-kills`. For every day it takes too long."""
 
 from __future__ import annotations
 

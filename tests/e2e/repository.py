@@ -63,19 +63,19 @@ class Repository:
         file.write_text(text.replace(old, new))
         self.commit(f"Edit {name}")
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [str(CTRAIN), *words],
             cwd=self.root,
-            env=environment(),
+            env=environment() | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def ctrain(self, *words: str) -> Said:
-        process = self.start(*words)
+    def ctrain(self, *words: str, **variables: str) -> Said:
+        process = self.start(*words, **variables)
         try:
             out, err = process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:

@@ -117,7 +117,7 @@ def test_an_output_that_the_pipeline_lacks_is_refused(planned: MemoryBackend, pr
     """With the nearest name."""
     wrong = replace(project, model=replace(project.model, output="modle"))
 
-    with pytest.raises(ProjectError, match="did you mean model"):
+    with pytest.raises(ProjectError, match="did you mean 'model'"):
         a_prepared(planned, wrong)
 
 

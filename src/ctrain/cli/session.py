@@ -48,7 +48,7 @@ class Session:
             raise UsageError(
                 f"there is no trigger {asked!r}",
                 why=f"the triggers are {', '.join(Trigger)}",
-                hint=f"did you mean {close}?" if close else "choose one of them",
+                hint=f"did you mean '{close}'?" if close else "choose one of them",
             )
         return Trigger(word)
 
@@ -77,7 +77,7 @@ class Session:
                 raise UsageError(
                     f"there is no release {name!r}",
                     why="the ledger has no record of it",
-                    hint=f"did you mean {close}?" if close else "see `ctrain history`",
+                    hint=f"did you mean {close!r}?" if close else "see `ctrain history`",
                 )
             return release
         for release in newest_first(self.at.ledger):

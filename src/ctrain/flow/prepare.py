@@ -69,7 +69,7 @@ def check_pipeline(project: Project) -> Pipeline:
             raise ProjectError(
                 f"the pipeline has no {kind} {name!r}",
                 why=f"{project.file.name} names it, and {pipeline.file.name} has: {', '.join(known) or 'none'}",
-                hint=f"did you mean {close}?" if close else f"name an {kind} of the pipeline, or add it there",
+                hint=f"did you mean {close!r}?" if close else f"name an {kind} of the pipeline, or add it there",
             )
     return pipeline
 

@@ -110,3 +110,11 @@ def commands(text: str) -> list[str]:
     lines = text.splitlines()
     github = [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
     return github + [line for line in lines if "##vso[" in line.lower()]
+
+
+def test_what_a_ci_tells_is_a_line_each() -> None:
+    """A branch's or an account's name cannot make another line of a log."""
+    who = caller({"GITHUB_ACTIONS": "true", "GITHUB_HEAD_REF": "a\n::error::b", "GITHUB_ACTOR": "x\r\ny"}, "runner")
+
+    assert who.branch == "a ::error::b"
+    assert who.name.startswith("x y in ")

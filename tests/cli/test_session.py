@@ -60,5 +60,5 @@ def test_a_ci_run_for_something_else_is_no_trigger(session: Session) -> None:
 
 def test_an_unknown_trigger_is_refused_with_the_nearest(session: Session) -> None:
     """A slip of the finger is not `manual`."""
-    with pytest.raises(UsageError, match="did you mean schedule"):
+    with pytest.raises(UsageError, match="did you mean 'schedule'"):
         session.trigger("shedule")

@@ -105,3 +105,13 @@ def test_status_says_since_when_the_old_version_serves_again(two_releases: Memor
     (prod,) = status([PROD], two_releases.ports)
 
     assert [(now.percent, now.since) for now in prod.deployments if now.percent] == [(100, two_releases.clock.now())]
+
+
+def test_what_was_taken_away_cannot_be_gone_back_to(two_releases: MemoryBackend) -> None:
+    """Nothing is wrong with what serves: it is no case of serving that was not restored."""
+    seen = two_releases.serving.endpoints[PROD.endpoint]
+    kept = {name: one for name, one in seen.deployments.items() if one.model_version == 2}
+    two_releases.serving.endpoints[PROD.endpoint] = replace(seen, deployments=kept)
+
+    with pytest.raises(Conflict, match="cannot be rolled back"):
+        back(two_releases)

@@ -70,10 +70,16 @@ def _target(stage: Stage, endpoint: Endpoint, release: Release) -> Traffic:
         )
     for name in before:
         deployment = endpoint.deployments.get(name)
-        if deployment is None or not deployment.healthy:
+        if deployment is None:
+            raise Conflict(
+                f"{stage.name} cannot be rolled back to {name}",
+                why="that deployment is gone: only the last one that served is kept",
+                hint="deploy an earlier commit with `ctrain run`",
+            )
+        if not deployment.healthy:
             raise NotRestored(
                 f"{stage.name} cannot be rolled back to {name}",
-                why="that deployment is gone" if deployment is None else "that deployment is not healthy",
+                why="that deployment is not healthy",
                 hint=f"see `ctrain logs --stage {stage.name}`, or deploy an earlier commit with `ctrain run`",
             )
     return before

@@ -66,7 +66,7 @@ class RegistryWriter:
             )
 
     def close(self) -> None:
-        """Let it end, and wait until it has."""
+        """Let it end; one that is at work ends by itself, a little later."""
         if self.process is not None:
             self._ended()
             self.process = None
@@ -82,6 +82,8 @@ class RegistryWriter:
             asking.write(json.dumps(call) + "\n")
             asking.flush()
             if not select.select([answering], [], [], ANSWER_SECONDS)[0]:
+                if self.process:
+                    self.process.kill()
                 self.close()
                 return f"it gave no answer within {ANSWER_SECONDS:g} s"
             answer = str(json.loads(answering.readline())["failure"])
@@ -101,9 +103,7 @@ class RegistryWriter:
 
 
 def _end(process: subprocess.Popen[str], said: IO[str], at_work: Event) -> None:
-    """Let it finish what it was asked for. With nothing asked it may still import MLflow: nobody waits for that."""
-    if not at_work.is_set():
-        process.kill()
+    """Leave it to finish what it was asked for, and to end with its input; where that is nothing, end it now."""
     for stream in (process.stdin, process.stdout):
         if stream:
             # what was not flushed to a process that has died cannot be flushed now
@@ -111,9 +111,10 @@ def _end(process: subprocess.Popen[str], said: IO[str], at_work: Event) -> None:
                 stream.close()
             except OSError:
                 continue
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
+    if at_work.is_set() and process.poll() is None:
+        # We were interrupted, and must not keep a person waiting. What it writes is a transaction, and asked for again.
+        process.returncode = 0
+    else:
         process.kill()
         process.wait()
     said.close()

@@ -41,7 +41,17 @@ class LocalLedger:
     def events(self, release: str) -> Sequence[Event]:
         with self._reading() as db:
             rows = db.execute("SELECT body FROM event WHERE release = ? ORDER BY place", (release,)).fetchall()
-        return [from_json(body) for (body,) in rows]
+        return [self._read(body, release) for (body,) in rows]
+
+    def _read(self, body: str, release: str) -> Event:
+        try:
+            return from_json(body)
+        except (ValueError, KeyError) as failure:
+            raise PlatformUnavailable(
+                f"the ledger has a record of {release} that cannot be read",
+                why=f"no event of this version of ctrain looks like it: {body[:120]}",
+                hint="use the version that wrote it, or a newer one",
+            ) from failure
 
     def evidence(self, release: str, name: str) -> bytes | None:
         with self._reading() as db:

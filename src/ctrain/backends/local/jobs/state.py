@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ctrain.backends.local.jobs.content import Listing, last_lines, still_there
+from ctrain.errors import PlatformUnavailable
 from ctrain.training import JobStatus, StepRun, TrainingRun
 
 
@@ -77,6 +78,12 @@ def read_state(folder: Path) -> JobState | None:
         document = json.loads((folder / "state.json").read_text())
     except FileNotFoundError:
         return None
+    except ValueError as failure:
+        raise PlatformUnavailable(
+            f"the state of the job {folder.name} cannot be read",
+            why=f"{folder / 'state.json'}: {failure}",
+            hint=f"restore the file, or remove {folder} to have it trained anew",
+        ) from None
     steps = tuple(StepState(**{**step, "status": JobStatus(step["status"])}) for step in document["steps"])
     return JobState(**{**document, "status": JobStatus(document["status"]), "steps": steps})
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.serving.wish import Wish, check_name, read_wish, replace_file, write_wish
+from ctrain.errors import PlatformUnavailable
 
 LOG_LIMIT = 4 << 20
 LOG_KEPT = 1 << 20
@@ -78,7 +79,15 @@ class Folder:
         return read_wish(self.wish_file)
 
     def key(self) -> str:
-        return self.key_file.read_text()
+        """Raises PlatformUnavailable where it is gone."""
+        try:
+            return self.key_file.read_text()
+        except OSError as failure:
+            raise PlatformUnavailable(
+                f"the key of the endpoint {self.root.name} cannot be read",
+                why=f"{self.key_file}: {failure.strerror or failure}",
+                hint="restore it; or `ctrain local down` and `ctrain local up`, which makes another one",
+            ) from None
 
     def contact(self) -> Contact | None:
         """What the running process wrote, or None while it is starting."""

@@ -245,6 +245,7 @@ def ensure_running(folder: Folder, clock: Clock) -> Endpoint:
     """Start the endpoint's process where it is down. Raises PlatformUnavailable where it does not come up."""
     with folder.starting():
         if not folder.running():
+            folder.prepare()
             _start(folder)
     seen = see(folder, clock)
     if seen is None or not seen.running:

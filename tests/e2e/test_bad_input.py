@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.repository import Repository, Said
 from tests.e2e.tiny import CONFIGURATION, FILES, SCORING, TRAINING, tiny
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("bad input")]
+pytestmark = pytest.mark.e2e
 
 
 def is_told(said: Said, code: int, *words: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.repository import Repository
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("main job")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("main-job")]
 
 EVERYWHERE_1 = {"dev": 1, "test": 1, "prod": 1}
 EVERYWHERE_2 = {"dev": 2, "test": 2, "prod": 2}

@@ -44,8 +44,9 @@ types: $(READY)  ## mypy, strictly
 imports: $(READY)  ## Who may import whom
 	$(BIN)/lint-imports
 
+# loadfile: a file's tests tell one story, on one platform (xdist 3.8's loadgroup does nothing with pytest 9.2).
 tests: $(READY)  ## The tests only; e.g. make tests ARGS="tests/gate -x"
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-kills: $(READY)  ## kill -9 at many moments, by chance; e.g. make test-kills COUNT=100 FIRST=40
 	COUNT=$(COUNT) FIRST=$(FIRST) timeout 3600 $(BIN)/python -m pytest tests/e2e/kills.py $(ARGS)

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.repository import CTRAIN, Repository, environment
 from tests.e2e.tiny import tiny
 
-pytestmark = pytest.mark.xdist_group("streams")
+pytestmark = pytest.mark.e2e
 
 READING = [("plan",), ("status",), ("history",), ("show",), ("logs",), ("validate",), ("local", "status")]
 

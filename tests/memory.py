@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +13,11 @@ from ctrain.digest import tree_digest
 from ctrain.errors import Conflict, DataError, PlatformUnavailable, TrainingFailed
 from ctrain.events import Event, from_json, to_json
 from ctrain.ports import Backend, Lease
-from ctrain.rollout import live
+from ctrain.project import Project
+from ctrain.rollout import Stage, live
 from ctrain.serving import Answer, Deployment, DeploymentSpec, DeploymentState, Endpoint, Request, Traffic
 from ctrain.training import JobStatus, Preview, StepPreview, StepRun, TrainingRun, TrainingSpec
+from ctrain.verdict import Finding, Outcome
 from ctrain.version import Lineage, ModelVersion
 
 
@@ -128,6 +130,9 @@ class MemoryRegistry:
         self.writes += 1
         versions.append(ModelVersion(model, len(versions) + 1, digest, str(files), lineage))
         return versions[-1]
+
+    def promote(self, version: ModelVersion, stage: Stage) -> str:
+        return version.uri
 
     def warm(self) -> None:
         pass
@@ -346,7 +351,20 @@ class MemoryBackend:
 
     @property
     def ports(self) -> Backend:
-        return Backend("memory", self.trainer, self.registry, self.serving, self.data, self.ledger, self.clock)
+        return Backend(
+            name="memory",
+            trainer=self.trainer,
+            registry=self.registry,
+            serving=lambda _stage: self.serving,
+            data=self.data,
+            ledger=self.ledger,
+            clock=self.clock,
+            doctor=self,
+        )
+
+    def examine(self, project: Project) -> Iterator[Finding]:
+        """Memory is always well."""
+        yield Finding("memory", Outcome.PASS, "it is there")
 
     @property
     def writes(self) -> int:

@@ -23,7 +23,7 @@ class Facts:
     """What planning found out, by reading only.
 
     `attempts` are the jobs that this fingerprint has had, first attempt first; `endpoints` what each stage's
-    endpoint is now; `scoring` the digests of the stages' scoring code, by stage.
+    endpoint is now, by stage; `scoring` the digests of the stages' scoring code, by stage.
     """
 
     source: Source
@@ -151,7 +151,7 @@ def make_plan(project: Project, trigger: Trigger, facts: Facts, *, fresh: bool =
                 stage,
                 last=stage == project.stages[-1],
                 waits=stage.approval == "required",
-                why=_why_deploy(stage, facts.endpoints.get(stage.endpoint)),
+                why=_why_deploy(stage, facts.endpoints.get(stage.name)),
                 code=facts.scoring.get(stage.name, ""),
             )
             for stage in stages

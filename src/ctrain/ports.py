@@ -5,7 +5,7 @@ Every method may raise the errors of `ctrain.errors`, and nothing else on purpos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +13,11 @@ from typing import Protocol
 
 from ctrain.data import DataVersion, SampleSpec
 from ctrain.events import Event
+from ctrain.project import Project
+from ctrain.rollout import Stage
 from ctrain.serving import Answer, DeploymentSpec, Endpoint, Request, Traffic
 from ctrain.training import Preview, TrainingRun, TrainingSpec
+from ctrain.verdict import Finding
 from ctrain.version import Lineage, ModelVersion
 
 
@@ -92,6 +95,13 @@ class Registry(RegistryReader, Protocol):
 
     def crown(self, version: ModelVersion) -> None:
         """Point the champion at this version."""
+        ...
+
+    def promote(self, version: ModelVersion, stage: Stage) -> str:
+        """The URI by which the stage's workspace has this version, brought there where it is not there yet.
+
+        Raises Conflict where what arrived, or what was there under that name, is not what was registered, by digest.
+        """
         ...
 
     def warm(self) -> None:
@@ -218,14 +228,36 @@ class Ledger(LedgerReader, Protocol):
         ...
 
 
+class Doctor(Protocol):
+    """Looks whether everything is there that a release will need, before one needs it."""
+
+    def examine(self, project: Project) -> Iterator[Finding]:
+        """One finding a check, as it is made; what a failed one says ends with the fix. Changes nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a waiting verb looks, in seconds: a share of the time waited so far, within bounds."""
+
+    first: float = 0.02
+    longest: float = 15.0
+    share: float = 0.01
+
+    def after(self, waited: float) -> float:
+        return min(self.longest, max(self.first, waited * self.share))
+
+
 @dataclass(frozen=True)
 class Backend:
-    """The world, as a flow gets it."""
+    """The world, as a flow gets it. Each stage has a serving of its own: it may be in another workspace."""
 
     name: str
     trainer: Trainer
     registry: Registry
-    serving: Serving
+    serving: Callable[[Stage], Serving]
     data: DataStore
     ledger: Ledger
     clock: Clock
+    doctor: Doctor
+    pace: Pace = Pace()

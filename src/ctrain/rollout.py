@@ -12,7 +12,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from ctrain.serving import Deployment, DeploymentSpec, DeploymentState, Endpoint, ScoringCode, Traffic
+from ctrain.serving import (
+    AuthMode,
+    Deployment,
+    DeploymentSpec,
+    DeploymentState,
+    Endpoint,
+    Probe,
+    ScoringCode,
+    Traffic,
+    WorkspaceAddress,
+)
 from ctrain.smoke import SmokeSettings
 from ctrain.verdict import Outcome
 from ctrain.version import ModelVersion
@@ -28,6 +38,8 @@ class DeploymentSettings:
     max_concurrent_requests: int = 1
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     scoring: ScoringCode | None = None
+    liveness: Probe = field(default_factory=Probe)
+    readiness: Probe = field(default_factory=Probe)
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  read by pydantic, shared on purpose
 
@@ -55,19 +67,35 @@ def deployment_of(version: ModelVersion, settings: DeploymentSettings, code: str
         request_timeout_ms=settings.request_timeout_ms,
         max_concurrent_requests=settings.max_concurrent_requests,
         environment_variables=settings.environment_variables,
+        liveness=settings.liveness,
+        readiness=settings.readiness,
         tags={"commit": version.lineage.commit, "release": version.lineage.release},
     )
 
 
 @dataclass(frozen=True)
 class Stage:
-    """An endpoint in the order dev, test, prod. With `approval: required` only `ctrain deploy --to` goes there."""
+    """An endpoint in a workspace, in the order dev, test, prod.
+
+    With `approval: required` only `ctrain deploy --to` goes there. `workspace` is where the endpoint is on Azure ML,
+    None for the project's own; `auth_mode` and `identity` (resource ids of user-assigned identities; none: the system's
+    own) are what a new endpoint there gets.
+    """
 
     name: str
     endpoint: str
     approval: Literal["none", "required"] = "none"
     smoke: SmokeSettings = field(default_factory=SmokeSettings)
     deployment: DeploymentSettings = field(default_factory=DeploymentSettings)
+    workspace: WorkspaceAddress | None = None
+    auth_mode: AuthMode = "key"
+    identity: tuple[str, ...] = ()
+
+    @property
+    def lock(self) -> str:
+        """The lock that whoever changes the endpoint holds."""
+        where = f"{self.workspace.workspace}/" if self.workspace else ""
+        return f"endpoint/{where}{self.endpoint}"
 
 
 @dataclass(frozen=True)

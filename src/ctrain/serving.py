@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 Traffic = Mapping[str, int]
 """Percent of live requests by deployment name. Sums to 100, or to 0 before a stage has served."""
+
+
+AuthMode = Literal["key", "aml_token", "aad_token"]
+"""How an endpoint knows who asks, as Azure ML spells it. The embedded platform has keys only."""
+
+
+@dataclass(frozen=True)
+class WorkspaceAddress:
+    """Where an Azure ML workspace is."""
+
+    subscription_id: str
+    resource_group: str
+    workspace: str
+
+    def __str__(self) -> str:
+        return f"{self.workspace} in {self.resource_group}"
 
 
 class DeploymentState(StrEnum):

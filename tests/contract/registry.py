@@ -9,6 +9,7 @@ import pytest
 from ctrain.digest import tree_digest
 from ctrain.errors import CtrainError
 from ctrain.ports import Registry
+from ctrain.rollout import Stage
 from tests.builders import a_lineage
 
 
@@ -51,6 +52,14 @@ class RegistryContract:
 
         assert registry.register("visits", two, tree_digest(two), a_lineage(release="later")) == first
         assert len(registry.versions("visits")) == 1
+
+    def test_a_version_is_promoted_once(self, registry: Registry, tmp_path: Path) -> None:
+        """Where a stage finds it is one place, however often it is brought there."""
+        files = a_model(tmp_path / "m")
+        made = registry.register("visits", files, tree_digest(files), a_lineage())
+        stage = Stage("prod", "visits-prod")
+
+        assert registry.promote(made, stage) == registry.promote(made, stage) != ""
 
     def test_files_that_are_not_those_of_the_digest_are_refused(self, registry: Registry, tmp_path: Path) -> None:
         """What was judged is what is registered."""

@@ -232,7 +232,7 @@ class Mortal:
             ports,
             trainer=self.wrap(ports.trainer),
             registry=self.wrap(ports.registry),
-            serving=self.wrap(ports.serving),
+            serving=lambda stage: self.wrap(ports.serving(stage)),
             data=self.wrap(ports.data),
             ledger=self.wrap(ports.ledger),
         )

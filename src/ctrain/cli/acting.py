@@ -59,7 +59,7 @@ def deploy(name: str | None, *, to: str, file: Path | None, backend: str | None)
 def smoke(name: str, *, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
         stage = s.project.stage(name)
-        endpoint = s.at.serving.look(stage.endpoint)
+        endpoint = s.at.serving(stage).look(stage.endpoint)
         release = serving_release(stage, endpoint, s.at.ledger)
         if endpoint is None or release is None:
             raise Conflict(

@@ -80,11 +80,13 @@ def logs(
 
 
 def _serving_log(s: Session, stage: str) -> str:
-    endpoint = s.at.serving.look(s.project.stage(stage).endpoint)
+    wanted = s.project.stage(stage)
+    serving = s.at.serving(wanted)
+    endpoint = serving.look(wanted.endpoint)
     if endpoint is None:
         return ""
     names = list(live(endpoint.traffic)) or list(endpoint.deployments)
-    return "\n".join(s.at.serving.logs(endpoint.name, deployment) for deployment in names)
+    return "\n".join(serving.logs(endpoint.name, deployment) for deployment in names)
 
 
 def _training_log(s: Session, release: Release, step: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from ctrain import events, rollout
@@ -9,11 +10,12 @@ from ctrain.errors import Conflict, UsageError
 from ctrain.flow.journal import Journal, Waiting
 from ctrain.flow.judge import blocking_reason
 from ctrain.flow.prepare import scoring_digest
-from ctrain.flow.roll_back import newest_first
+from ctrain.flow.roll_back import taken_back
 from ctrain.flow.smoke_test import smoke_test
 from ctrain.plan import Deploy
 from ctrain.release import Ending, Release
 from ctrain.rollout import Rollout, Seen, Stage, deployment_of, next_step
+from ctrain.serving import DeploymentSpec
 
 POLL_SECONDS = 0.1
 READY_SECONDS = 1800.0
@@ -28,14 +30,14 @@ def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
     """
     stage = step.stage
     if not release.serves(stage.name):
-        journal.lock(f"endpoint/{stage.endpoint}")
+        journal.lock(stage.lock)
         try:
             if (why := _taken_off(release, journal)) is not None:
                 return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
             _refuse_new_champion(release, journal)
             release = _roll_out(_again(release, step, journal), step, journal)
         finally:
-            journal.unlock(f"endpoint/{stage.endpoint}")
+            journal.unlock(stage.lock)
     if step.last and not release.ended and not release.crowned:
         release = _crown(release, journal)
     return release
@@ -43,13 +45,10 @@ def deploy(release: Release, step: Deploy, journal: Journal) -> Release:
 
 def _taken_off(release: Release, journal: Journal) -> str | None:
     """Why this version must not go where the plan takes it: it was rolled back at one of the stages."""
-    for earlier in newest_first(journal.at.ledger):
-        if earlier.version != release.version:
-            continue
-        for step in release.plan.deploys:
-            record = earlier.stage(step.stage.name)
-            if record is not None and record.rolled_back is not None:
-                return f"{release.version} was rolled back at {step.stage.name}: {record.rolled_back}"
+    taken = taken_back(release.version, journal.at.ledger) if release.version else {}
+    for step in release.plan.deploys:
+        if step.stage.name in taken:
+            return f"{release.version} was rolled back at {step.stage.name}: {taken[step.stage.name]}"
     return None
 
 
@@ -71,7 +70,7 @@ def _again(release: Release, step: Deploy, journal: Journal) -> Release:
     if record is None or not record.over:
         return release
     _refuse_changed_code(step)
-    endpoint = journal.at.serving.look(stage.endpoint)
+    endpoint = journal.at.serving(stage).look(stage.endpoint)
     before = rollout.live(endpoint.traffic) if endpoint else {}
     return journal.record(release.id, events.RolloutBegan(stage.name, record.deployment, before))
 
@@ -100,7 +99,7 @@ def _roll_out(release: Release, step: Deploy, journal: Journal) -> Release:
             case rollout.Wait(name):
                 journal.tell(Waiting(stage.name, name, waited))
                 journal.beat()
-                journal.at.clock.sleep(POLL_SECONDS)
+                journal.at.clock.sleep(max(POLL_SECONDS, journal.at.pace.after(waited)))
             case _:
                 release = _act(action, release, step, journal)
 
@@ -134,7 +133,7 @@ Effect = (
 
 def _act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Release:
     stage = step.stage
-    serving, endpoint, name = journal.at.serving, stage.endpoint, stage.name
+    serving, endpoint, name = journal.at.serving(stage), stage.endpoint, stage.name
     match action:
         case rollout.Create():
             journal.record(release.id, events.Creating(name, endpoint))
@@ -144,7 +143,7 @@ def _act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Re
         case rollout.Place(spec):
             _refuse_changed_code(step)
             journal.record(release.id, events.Placing(name, spec.name))
-            serving.place(endpoint, spec)
+            serving.place(endpoint, _promoted(spec, release, stage, journal))
         case rollout.Smoke(deployment, live):
             verdict = smoke_test(release.id, stage, deployment, journal, live=live)
             return journal.record(release.id, events.Smoked(name, deployment, live, verdict))
@@ -163,6 +162,13 @@ def _act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Re
     return release
 
 
+def _promoted(spec: DeploymentSpec, release: Release, stage: Stage, journal: Journal) -> DeploymentSpec:
+    """The same, with the model where the stage's workspace has it."""
+    if release.version is None:
+        return spec
+    return replace(spec, model_uri=journal.at.registry.promote(release.version, stage))
+
+
 def _refuse_changed_code(step: Deploy) -> None:
     if scoring_digest(step.stage) != step.code:
         raise Conflict(
@@ -173,7 +179,7 @@ def _refuse_changed_code(step: Deploy) -> None:
 
 
 def _look(release: Release, stage: Stage, journal: Journal, *, overdue: bool) -> Seen:
-    endpoint = journal.at.serving.look(stage.endpoint)
+    endpoint = journal.at.serving(stage).look(stage.endpoint)
     record = release.stage(stage.name)
     if record is None:
         return Seen(endpoint)

@@ -49,6 +49,7 @@ class Journal:
     renewed: float = 0.0
     recorded: int = 0
     releases: dict[str, Release] = field(default_factory=dict)
+    resting: list[str] = field(default_factory=list)
 
     def lock(self, name: str) -> None:
         """Take a lock and hold it until `unlock`. Raises Conflict where somebody else has it."""
@@ -64,6 +65,26 @@ class Journal:
     def unlock_all(self) -> None:
         for name in list(self.leases):
             self.unlock(name)
+
+    def rest(self) -> None:
+        """Give the locks back for a long wait, until `rise`."""
+        self.resting += self.leases
+        self.unlock_all()
+
+    def rise(self) -> bool:
+        """Take back the locks that `rest` gave up, if it did; whether it did. Raises Conflict where one is held."""
+        names, self.resting = self.resting, []
+        for name in names:
+            self.lock(name)
+        return bool(names)
+
+    def read_again(self, release: str) -> Release:
+        """The release as the ledger has it now."""
+        made = replay(self.at.ledger.events(release))
+        if made is None:
+            raise LookupError(f"the release {release} has no opening event")
+        self.releases[release] = made
+        return made
 
     def beat(self) -> None:
         """Keep the locks alive. Raises Conflict where one was lost, so that no write follows."""
@@ -81,8 +102,8 @@ class Journal:
         self.recorded += 1
         self.tell(event)
         known = self.releases.get(release)
-        made = replay([event], known) if known else replay(self.at.ledger.events(release))
+        made = replay([event], known) if known else None
         if made is None:
-            raise LookupError(f"the release {release} has no opening event")
+            return self.read_again(release)
         self.releases[release] = made
         return made

@@ -73,7 +73,7 @@ def _digest(plan: Plan) -> str:
 def _stands(release: Release, at: Backend) -> bool:
     """Whether every stage still serves what the release brought there."""
     for step in release.plan.deploys:
-        record, endpoint = release.stage(step.stage.name), at.serving.look(step.stage.endpoint)
+        record, endpoint = release.stage(step.stage.name), at.serving(step.stage).look(step.stage.endpoint)
         if record is None or endpoint is None or live(endpoint.traffic) != {record.deployment: 100}:
             return False
     return True

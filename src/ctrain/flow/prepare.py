@@ -45,7 +45,7 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
         identity=identity,
         attempts=_attempts(at, identity.fingerprint),
         champion=champion,
-        endpoints={stage.endpoint: at.serving.look(stage.endpoint) for stage in stages},
+        endpoints={stage.name: at.serving(stage).look(stage.endpoint) for stage in stages},
         scoring={stage.name: scoring_digest(stage) for stage in stages},
     )
     return make_plan(project, trigger, facts, fresh=fresh)

@@ -19,11 +19,11 @@ BACK_SECONDS = 300.0
 def revive_all(release: Release, journal: Journal) -> Release:
     """The release, once every endpoint that it was delivered to runs."""
     for step in release.plan.deploys:
-        endpoint = journal.at.serving.look(step.stage.endpoint)
+        endpoint = journal.at.serving(step.stage).look(step.stage.endpoint)
         if release.serves(step.stage.name) and endpoint is not None and not endpoint.running:
-            journal.lock(f"endpoint/{step.stage.endpoint}")
+            journal.lock(step.stage.lock)
             revive(release, step.stage, live(endpoint.traffic), journal)
-            journal.unlock(f"endpoint/{step.stage.endpoint}")
+            journal.unlock(step.stage.lock)
     return release
 
 
@@ -32,7 +32,7 @@ def revive(release: Release, stage: Stage, needed: Collection[str], journal: Jou
 
     Raises PlatformUnavailable where they do not become healthy.
     """
-    clock, serving = journal.at.clock, journal.at.serving
+    clock, serving = journal.at.clock, journal.at.serving(stage)
     endpoint = serving.look(stage.endpoint)
     if endpoint is not None and endpoint.running:
         return endpoint
@@ -49,7 +49,7 @@ def revive(release: Release, stage: Stage, needed: Collection[str], journal: Jou
             )
         journal.tell(Waiting(stage.name, sick[0], waited))
         journal.beat()
-        clock.sleep(POLL_SECONDS)
+        clock.sleep(max(POLL_SECONDS, journal.at.pace.after(waited)))
         endpoint = serving.look(stage.endpoint) or endpoint
     return endpoint
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from ctrain import events
@@ -13,6 +14,10 @@ from ctrain.ports import Backend, LedgerReader
 from ctrain.release import Release
 from ctrain.rollout import Stage, live
 from ctrain.serving import Endpoint, Traffic
+from ctrain.version import ModelVersion
+
+TAKEN_BACK = "rolled-back"
+"""Under this name the ledger keeps which versions were taken back, and from which stages."""
 
 
 def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool) -> Release:
@@ -20,8 +25,8 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool) -> Releas
 
     Raises Conflict where there is nothing to go back to, and NotRestored where it could not be done.
     """
-    journal.lock(f"endpoint/{stage.endpoint}")
-    endpoint = journal.at.serving.look(stage.endpoint)
+    journal.lock(stage.lock)
+    endpoint = journal.at.serving(stage).look(stage.endpoint)
     release = serving_release(stage, endpoint, journal.at.ledger)
     if endpoint is None or release is None:
         raise Conflict(
@@ -33,12 +38,30 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool) -> Releas
     endpoint = revive(release, stage, kept, journal)
     target = _target(stage, endpoint, release)
     journal.record(release.id, events.Shifting(stage.name, target))
-    journal.at.serving.route(stage.endpoint, dict.fromkeys(endpoint.traffic, 0) | dict(target))
+    journal.at.serving(stage).route(stage.endpoint, dict.fromkeys(endpoint.traffic, 0) | dict(target))
     journal.record(release.id, events.Shifted(stage.name, target))
+    _mark(release, stage, why, journal)
     release = journal.record(release.id, events.RolledBack(stage.name, ", ".join(target), why))
     if last:
         _crown_what_serves(release, target, stage, journal.at, journal)
     return release
+
+
+def taken_back(version: ModelVersion, ledger: LedgerReader) -> dict[str, str]:
+    """The stages that this version was taken back from, each with the reason."""
+    content = ledger.evidence(TAKEN_BACK, _file_of(version))
+    return dict(json.loads(content)) if content else {}
+
+
+def _mark(release: Release, stage: Stage, why: str, journal: Journal) -> None:
+    """One small file a version, so that a deployment need not read through all releases to know."""
+    if release.version is not None:
+        taken = taken_back(release.version, journal.at.ledger) | {stage.name: why}
+        journal.at.ledger.keep(TAKEN_BACK, _file_of(release.version), json.dumps(taken).encode())
+
+
+def _file_of(version: ModelVersion) -> str:
+    return f"{version.name}-{version.version}.json"
 
 
 def serving_release(stage: Stage, endpoint: Endpoint | None, ledger: LedgerReader) -> Release | None:
@@ -86,7 +109,7 @@ def _target(stage: Stage, endpoint: Endpoint, release: Release) -> Traffic:
 
 
 def _crown_what_serves(release: Release, target: Traffic, stage: Stage, at: Backend, journal: Journal) -> None:
-    endpoint = at.serving.look(stage.endpoint)
+    endpoint = at.serving(stage).look(stage.endpoint)
     serving = {endpoint.deployments[name].model_version for name in target if endpoint and name in endpoint.deployments}
     for version in at.registry.versions(release.plan.model):
         if version.version in serving:

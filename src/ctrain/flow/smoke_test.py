@@ -24,7 +24,7 @@ def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *,
     """The verdict over all questions; `live` asks as a user would, through the traffic split."""
     at, settings = journal.at, stage.smoke
     golden = _first(golden_of(release, journal), settings.golden)
-    findings = [_alive(at, stage.endpoint, deployment)]
+    findings = [_alive(at, stage, deployment)]
     singles: list[Finding] = []
     seconds: list[float] = []
     how = "through the endpoint" if live else "by name, at 0% traffic"
@@ -44,7 +44,7 @@ def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *,
     if settings.p95_ms is not None:
         findings.append(judge_latency("latency of single rows", seconds, 0, settings.p95_ms))
     if settings.load is not None and golden is not None and not live:
-        findings.append(_load(journal, stage.endpoint, golden, deployment, settings.load))
+        findings.append(_load(journal, stage, golden, deployment, settings.load))
     return Verdict(tuple(findings), notes=(how,))
 
 
@@ -54,8 +54,8 @@ def _first(golden: Golden | None, wanted: int) -> Golden | None:
     return replace(golden, rows=golden.rows[:wanted], scores=golden.scores[:wanted])
 
 
-def _alive(at: Backend, endpoint: str, deployment: str) -> Finding:
-    seen = at.serving.look(endpoint)
+def _alive(at: Backend, stage: Stage, deployment: str) -> Finding:
+    seen = at.serving(stage).look(stage.endpoint)
     target = seen.deployments.get(deployment) if seen else None
     if target is not None and target.healthy:
         return Finding("alive and ready", Outcome.PASS, "its probes answer")
@@ -67,15 +67,15 @@ def _alive(at: Backend, endpoint: str, deployment: str) -> Finding:
 
 def _ask(at: Backend, stage: Stage, case: Case, deployment: str, *, named: bool) -> tuple[Finding, Answer | None]:
     try:
-        answer = at.serving.score(stage.endpoint, Request(case.body, deployment if named else None))
+        answer = at.serving(stage).score(stage.endpoint, Request(case.body, deployment if named else None))
     except PlatformUnavailable as failure:
         return Finding(case.name, Outcome.FAIL, f"no answer: {failure.why}"), None
     return judge(case, answer, deployment, stage.smoke.tolerance), answer
 
 
-def _load(journal: Journal, endpoint: str, golden: Golden, deployment: str, load: Load) -> Finding:
+def _load(journal: Journal, stage: Stage, golden: Golden, deployment: str, load: Load) -> Finding:
     """Single golden rows, by so many clients at once, for so long."""
-    at = journal.at
+    at, serving = journal.at, journal.at.serving(stage)
     ends = at.clock.monotonic() + load.seconds
     stopped = Event()
 
@@ -86,7 +86,7 @@ def _load(journal: Journal, endpoint: str, golden: Golden, deployment: str, load
                 break
             place = (row + first) % len(golden.rows)
             try:
-                answer = at.serving.score(endpoint, Request(golden.body(place, place + 1), deployment))
+                answer = serving.score(stage.endpoint, Request(golden.body(place, place + 1), deployment))
             except PlatformUnavailable:
                 failures += 1
                 continue

@@ -46,7 +46,7 @@ class StageStatus:
 def status(stages: Sequence[Stage], at: Backend) -> tuple[StageStatus, ...]:
     """Every stage, in order."""
     releases = list(newest_first(at.ledger))
-    return tuple(_stage(stage, at.serving.look(stage.endpoint), releases) for stage in stages)
+    return tuple(_stage(stage, at.serving(stage).look(stage.endpoint), releases) for stage in stages)
 
 
 def _stage(stage: Stage, endpoint: Endpoint | None, releases: Sequence[Release]) -> StageStatus:

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from ctrain.data import DataVersion
 from ctrain.events import Closed, Submitting, Trained
-from ctrain.flow.journal import Journal
+from ctrain.flow.journal import LEASE_SECONDS, Journal
 from ctrain.plan import Plan
 from ctrain.release import Ending, Release
 from ctrain.training import JobStatus, Scalar, TrainingRun, TrainingSpec
 
-FIRST_POLL = 0.02
-LONGEST_POLL = 15.0
-"""Seconds between looks at a job: they grow with the time waited, to a hundredth of it, within these bounds."""
+REST_SECONDS = LEASE_SECONDS
+"""A wait that is longer gives the locks back until it ends: they cost calls, and a job needs no protection."""
 
 
 def train(release: Release, journal: Journal) -> Release:
@@ -26,6 +25,11 @@ def train(release: Release, journal: Journal) -> Release:
         journal.at.data.verify(plan.data)
     journal.record(release.id, Submitting(plan.training.job, adopted))
     run = wait(journal.at.trainer.submit(_spec(release, journal)), journal, registers=bool(plan.deploys))
+    if journal.rise():
+        # Nobody was kept out while we waited: somebody else may have gone on with the release.
+        release = journal.read_again(release.id)
+        if release.training is not None or release.ended:
+            return release
     release = journal.record(release.id, Trained(run))
     if not run.status.succeeded:
         return journal.record(release.id, Closed(Ending.TRAINING_FAILED, f"the job {run.job} {_how(run)}"))
@@ -53,7 +57,10 @@ def wait(run: TrainingRun, journal: Journal, *, registers: bool = False) -> Trai
             registers = False
         if run.status.ended or run.status is JobStatus.UNKNOWN:
             return run
-        clock.sleep(min(LONGEST_POLL, max(FIRST_POLL, (clock.monotonic() - began) / 100)))
+        waited = clock.monotonic() - began
+        clock.sleep(journal.at.pace.after(waited))
+        if waited > REST_SECONDS:
+            journal.rest()
         journal.beat()
         seen = journal.at.trainer.look(run.job)
     return run

@@ -11,9 +11,10 @@ from ctrain.document import Keys, Plain, nearest
 from ctrain.gate import Problem
 from ctrain.gate import check as check_gate
 from ctrain.project.keys import ANY
-from ctrain.project.project import rule_of
+from ctrain.project.project import rule_of, workspace_of
 from ctrain.project.refusals import dotted
 from ctrain.project.settings import DataUse, ProjectFile, Trigger, TriggerSettings
+from ctrain.serving import WorkspaceAddress
 
 NAME = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9])*")
 INPUT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -166,7 +167,7 @@ def _parameters(file: ProjectFile) -> Iterator[str]:
 
 
 def _stages(file: ProjectFile) -> Iterator[Problem]:
-    owners: dict[str, str] = {}
+    owners: dict[tuple[WorkspaceAddress | None, str], str] = {}
     for name, stage in file.stages.items():
         keys: Keys = ("stages", name)
         if not NAME.fullmatch(name):
@@ -177,14 +178,22 @@ def _stages(file: ProjectFile) -> Iterator[Problem]:
                 stage.endpoint,
                 "3 to 32 lower-case letters, digits and single dashes, starting with a letter",
             )
-        if stage.endpoint in owners:
+        place = (workspace_of(file, stage), stage.endpoint)
+        if place in owners:
             yield Problem(
                 (*keys, "endpoint"),
                 f"two stages share the endpoint {stage.endpoint!r}",
-                f"{owners[stage.endpoint]} has it already, and each stage serves its own model",
+                f"{owners[place]} has it already, and each stage serves its own model",
                 "give each stage its own endpoint",
             )
-        owners.setdefault(stage.endpoint, name)
+        owners.setdefault(place, name)
+        if stage.azureml is not None and file.backends.azureml is None:
+            yield Problem(
+                (*keys, "azureml"),
+                f"the workspace of {name} cannot be used",
+                "there is no `backends.azureml`, which says where the project itself is",
+                "add it with subscription_id, resource_group and workspace",
+            )
 
 
 def _trigger(file: ProjectFile, trigger: Trigger) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from ctrain.document import Document, read_document
 from ctrain.errors import ProjectError
 from ctrain.gate import Problem
 from ctrain.project.checks import check, unfit_values
-from ctrain.project.project import Project, rule_of
+from ctrain.project.project import Project, rule_of, workspace_of
 from ctrain.project.refusals import refusals, shown
 from ctrain.project.settings import ProjectFile, Trigger, TriggerSettings
 from ctrain.rollout import DeploymentSettings, Stage
@@ -93,7 +93,16 @@ def _completed(written: ProjectFile, document: Document) -> Project:
             trigger: rule_of(trigger, written.triggers.get(trigger, TriggerSettings()), names) for trigger in Trigger
         },
         stages=tuple(
-            Stage(name, stage.endpoint, stage.approval, stage.smoke, _deployment(written, name, document))
+            Stage(
+                name,
+                stage.endpoint,
+                stage.approval,
+                stage.smoke,
+                _deployment(written, name, document),
+                workspace=workspace_of(written, stage),
+                auth_mode=stage.auth_mode,
+                identity=stage.identity,
+            )
             for name, stage in written.stages.items()
         ),
         backend=written.backend,

@@ -18,10 +18,13 @@ from ctrain.project.settings import (
     DataSettings,
     DataUse,
     ModelSettings,
+    ProjectFile,
+    StageSettings,
     Trigger,
     TriggerSettings,
 )
 from ctrain.rollout import Stage
+from ctrain.serving import WorkspaceAddress
 from ctrain.training import Scalar
 
 
@@ -121,3 +124,16 @@ def rule_of(trigger: Trigger, written: TriggerSettings, stages: tuple[str, ...])
         deploy=written.deploy if written.deploy is not None else (() if proposal else stages),
         parameters=written.parameters,
     )
+
+
+def workspace_of(file: ProjectFile, stage: StageSettings) -> WorkspaceAddress | None:
+    """The stage's own workspace; None where it is the project's, or where the project has none."""
+    project, own = file.backends.azureml, stage.azureml
+    if project is None or own is None:
+        return None
+    address = WorkspaceAddress(
+        own.subscription_id or project.subscription_id,
+        own.resource_group or project.resource_group,
+        own.workspace or project.workspace,
+    )
+    return address if address != project.address else None

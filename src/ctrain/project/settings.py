@@ -13,6 +13,7 @@ from typing import Literal
 from ctrain.data import SampleSpec
 from ctrain.gate import EvaluationSettings, GateSettings
 from ctrain.rollout import DeploymentSettings
+from ctrain.serving import AuthMode, WorkspaceAddress
 from ctrain.smoke import SmokeSettings
 from ctrain.training import Scalar
 
@@ -71,13 +72,29 @@ class TriggerSettings:
 
 
 @dataclass(frozen=True)
+class StageWorkspace:
+    """The stage's workspace on Azure ML. What is left out comes from `backends.azureml`."""
+
+    subscription_id: str | None = None
+    resource_group: str | None = None
+    workspace: str | None = None
+
+
+@dataclass(frozen=True)
 class StageSettings:
-    """An endpoint, and what it takes to get there. What `deployment` leaves out comes from the top level's."""
+    """An endpoint, and what it takes to get there. What `deployment` leaves out comes from the top level's.
+
+    `azureml` names another workspace than the project's; `auth_mode` and `identity` (resource ids of user-assigned
+    identities) are what the endpoint gets there when ctrain creates it.
+    """
 
     endpoint: str
     approval: Literal["none", "required"] = "none"
     smoke: SmokeSettings = field(default_factory=SmokeSettings)
     deployment: DeploymentSettings = field(default_factory=DeploymentSettings)
+    azureml: StageWorkspace | None = None
+    auth_mode: AuthMode = "key"
+    identity: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,11 +108,21 @@ class LocalSettings:
 
 @dataclass(frozen=True)
 class AzureMLSettings:
-    """Which workspace."""
+    """Which workspace.
+
+    `registry` names the Azure ML registry through which models go to stages in other workspaces; without it they are
+    copied. `compute` is where samples are made, by default where the pipeline runs.
+    """
 
     subscription_id: str
     resource_group: str
     workspace: str
+    registry: str | None = None
+    compute: str | None = None
+
+    @property
+    def address(self) -> WorkspaceAddress:
+        return WorkspaceAddress(self.subscription_id, self.resource_group, self.workspace)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ctrain.backends.local.clock import SystemClock
 from ctrain.backends.local.data import LocalData
+from ctrain.backends.local.doctor import LocalDoctor
 from ctrain.backends.local.environments import Environments, build
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.ledger import LocalLedger
@@ -50,12 +51,14 @@ class Interpreters:
 def connect_local(project: Project) -> Backend:
     """The backend on this machine."""
     home, clock, settings = home_of(project), SystemClock(), project.backends.local
+    serving = LocalServing(home, clock, Interpreters(Environments(home.environments, settings.environments)))
     return Backend(
         name="local",
         trainer=LocalTrainer(home, environments=settings.environments, cores=settings.cores),
         registry=LocalRegistry(home),
-        serving=LocalServing(home, clock, Interpreters(Environments(home.environments, settings.environments))),
+        serving=lambda _stage: serving,
         data=LocalData(home, project.root),
         ledger=LocalLedger(home, clock),
         clock=clock,
+        doctor=LocalDoctor(home),
     )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ctrain.backends.local.home import Home
 from ctrain.digest import file_digest, tree_digest, tree_files
 from ctrain.errors import Conflict, CtrainError, PlatformUnavailable, UsageError
+from ctrain.rollout import Stage
 from ctrain.training import Scalar
 from ctrain.version import Lineage, ModelVersion
 
@@ -148,6 +149,9 @@ class LocalRegistry:
         champion = self.champion(version.name)
         if champion is None or champion.version != version.version:
             self.writer.ask(call="crown", model=version.name, version=version.version)
+
+    def promote(self, version: ModelVersion, stage: Stage) -> str:  # noqa: ARG002  one place serves all stages here
+        return version.uri
 
     def warm(self) -> None:
         """Start the process that writes, which takes a second or two, and return at once."""

@@ -45,7 +45,15 @@ def test_what_a_key_takes_is_said_in_words(keys: tuple[str | int, ...], takes: s
 
 def test_the_keys_of_a_section_under_a_free_name_are_known() -> None:
     """Stages and metrics are named by the user; what is below them is not."""
-    assert names_at(("stages", ANY)) == ("endpoint", "approval", "smoke", "deployment")
+    assert names_at(("stages", ANY)) == (
+        "endpoint",
+        "approval",
+        "smoke",
+        "deployment",
+        "azureml",
+        "auth_mode",
+        "identity",
+    )
     assert names_at(("parameters",)) == ()
 
 

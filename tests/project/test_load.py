@@ -14,7 +14,7 @@ from ctrain.document import MAX_BYTES
 from ctrain.errors import ExitCode, ProjectError
 from ctrain.project import DataUse, Project, Trigger, find_project, load_project
 from ctrain.rollout import DeploymentSettings
-from ctrain.serving import ScoringCode
+from ctrain.serving import ScoringCode, WorkspaceAddress
 from tests.project.builders import SMALLEST, a_file, a_loaded_project, places, replaced
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
@@ -236,3 +236,21 @@ def test_no_change_to_a_valid_file_causes_anything_but_a_project_error(
             assert problem.why
             assert problem.hint
             assert str(problem).isprintable()
+
+
+def test_a_stage_may_be_in_another_workspace(tmp_path: Path) -> None:
+    """What it leaves out is as in the project's; where all is, it is the project's."""
+    home = {"subscription_id": "s", "resource_group": "team", "workspace": "ml"}
+    project = a_loaded_project(
+        tmp_path,
+        stages={
+            "dev": {"endpoint": "visits"},
+            "test": {"endpoint": "visits-test", "azureml": {"workspace": "ml"}},
+            "prod": {"endpoint": "visits", "azureml": {"resource_group": "prod", "workspace": "ml-prod"}},
+        },
+        backends={"azureml": home},
+    )
+
+    assert [project.stage(name).workspace for name in ("dev", "test")] == [None, None]
+    assert project.stage("prod").workspace == WorkspaceAddress("s", "prod", "ml-prod")
+    assert project.stage("prod").lock != project.stage("dev").lock

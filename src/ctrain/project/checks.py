@@ -52,6 +52,14 @@ _DEPLOYMENT = {
 }
 """50 instances and 180 s are Azure ML's limits; source as for `ENDPOINT`."""
 
+_PROBE = {
+    "initial_delay": Bound(0, 3600),
+    "period": Bound(1, 3600),
+    "timeout": Bound(1, 3600),
+    "failure_threshold": Bound(1, 1000),
+    "success_threshold": Bound(1, 1000),
+}
+
 BOUNDS: Mapping[Keys, Bound] = {
     ("data", "sample", "fraction"): Bound(0, 1, above=True),
     ("backends", "local", "cores"): Bound(1, 1024),
@@ -63,6 +71,12 @@ BOUNDS: Mapping[Keys, Bound] = {
     ("stages", ANY, "smoke", "load", "p95_ms"): Bound(0, above=True),
     **{("deployment", key): bound for key, bound in _DEPLOYMENT.items()},
     **{("stages", ANY, "deployment", key): bound for key, bound in _DEPLOYMENT.items()},
+    **{("deployment", probe, key): bound for probe in ("liveness", "readiness") for key, bound in _PROBE.items()},
+    **{
+        ("stages", ANY, "deployment", probe, key): bound
+        for probe in ("liveness", "readiness")
+        for key, bound in _PROBE.items()
+    },
 }
 
 

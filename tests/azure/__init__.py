@@ -1,0 +1,1 @@
+"""The loopback Azure: what the unmodified Azure SDK talks to in our tests. See README.md."""

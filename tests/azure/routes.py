@@ -1,0 +1,18 @@
+"""The list of all modules that answer calls. A module gives its `routes`; append yours to MODULES."""
+
+from __future__ import annotations
+
+from tests.azure import control, sign_in
+from tests.azure.arm import workspaces
+from tests.azure.routing import Directory, Routes
+
+MODULES: list[Routes] = [
+    control.routes,
+    *sign_in.ROUTES,
+    workspaces.routes,
+]
+
+
+def directory() -> Directory:
+    """What the front asks."""
+    return Directory(MODULES)

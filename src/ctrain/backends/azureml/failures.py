@@ -1,0 +1,220 @@
+"""Whatever the SDK, azure-core, azure-identity, msal, storage, requests and httpx raise, as one of our errors.
+
+Wrap every call of theirs in `translated`. Arm and Dataplane do it themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from ctrain.backends.azureml.quiet import quiet
+from ctrain.backends.azureml.refusals import Refusal, error_of, refusal_of, without_secrets
+from ctrain.errors import CtrainError, NotAllowed, PlatformUnavailable, TrainingFailed, UsageError
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import HttpResponseError
+
+Kind = Callable[[BaseException, str, str | None], CtrainError]
+"""What to make of an exception, given what we were doing, and the action that it takes."""
+
+last_request: Final[ContextVar[str]] = ContextVar("last_request", default="")
+"""Azure's id of the last answer in this thread: for an SDK that fails on an answer without saying which."""
+
+
+@contextmanager
+def translated(doing: str, *, needs: str | None = None) -> Iterator[None]:
+    """Run calls of Azure's libraries, quietly. `doing` follows "could not": "read the job j1".
+
+    `needs` is the action that it takes, named where Azure refuses without saying which. Raises errors of ours only;
+    an exception that comes out of ctrain's own code is a bug and passes.
+    """
+    try:
+        with quiet():
+            yield
+    except CtrainError:
+        raise
+    except Exception as raised:  # foreign libraries raise what they like; what is not known passes on as it is
+        error = failure_of(raised, doing, needs)
+        if error is None:
+            raise
+        raise error from raised
+
+
+def failure_of(raised: BaseException, doing: str, needs: str | None = None) -> CtrainError | None:
+    """The error of ours that an exception is; None where it is a bug of ours."""
+    for kind in type(raised).__mro__:
+        known = KINDS.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
+        if known is not None:
+            return known(raised, doing, needs)
+    if not _in_ours(raised.__traceback__):
+        return _unexpected(raised, doing, needs)
+    return None
+
+
+def _in_ours(trace: TracebackType | None) -> bool:
+    """Whether the exception was raised in a line of ctrain's."""
+    name = ""
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        trace = trace.tb_next
+    return name.partition(".")[0] == "ctrain"
+
+
+def _words(raised: BaseException) -> str:
+    """What an exception says, in one line without secrets."""
+    said = getattr(raised, "message", None) or str(raised) or type(raised).__name__
+    return " ".join(without_secrets(str(said)).split())[:600].rstrip(".")
+
+
+def _refused(raised: BaseException, doing: str, needs: str | None) -> CtrainError:
+    """An HttpResponseError, by its status; without an answer, as unavailable."""
+    from azure.core.exceptions import HttpResponseError
+
+    if not isinstance(raised, HttpResponseError) or raised.status_code is None:
+        return _unavailable(raised, doing, needs)
+    return error_of(_refusal(raised), doing, needs)
+
+
+def _refusal(raised: HttpResponseError) -> Refusal:
+    response, body = raised.response, None
+    if response is not None:
+        try:
+            body = response.json() if hasattr(response, "json") else None
+        except Exception:  # noqa: BLE001  the body may be anything, and may have been read away; its words still are there
+            body = None
+    request = request_id(getattr(response, "headers", {}))
+    found = refusal_of(raised.status_code or 0, body, request)
+    code = getattr(raised, "error_code", None) or getattr(raised.error, "code", None) or found.code
+    return Refusal(found.status, str(code or ""), found.message or raised.message, request)
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """Azure's id of a request, by the names its services use; else the one that we sent."""
+    lower = {key.lower(): value for key, value in headers.items()}
+    names = ("x-ms-request-id", "x-ms-correlation-request-id", "x-request-id", "x-ms-client-request-id")
+    return next((lower[name] for name in names if lower.get(name)), "")
+
+
+def _unavailable(raised: BaseException, doing: str, _needs: str | None) -> CtrainError:
+    hint = "check the network and HTTPS_PROXY, and run the same command again; it continues from what is"
+    return PlatformUnavailable(f"could not {doing}", why=f"Azure could not be reached: {_words(raised)}", hint=hint)
+
+
+def _unexpected(raised: BaseException, doing: str, _needs: str | None) -> CtrainError:
+    """The SDK fell over an answer that it did not expect (it reads fields that the service may leave out)."""
+    request = f" [request {last_request.get()}]" if last_request.get() else ""
+    return PlatformUnavailable(
+        f"could not {doing}",
+        why=f"Azure's answer was not what its SDK expects: {type(raised).__name__}: {_words(raised)}{request}",
+        hint="run the same command again; if it stays, report it with the request's id",
+    )
+
+
+def _unreadable(raised: BaseException, doing: str, needs: str | None) -> CtrainError:
+    """A body that ended early, or was no JSON."""
+    status = getattr(raised, "status_code", None)
+    if isinstance(status, int) and status >= 400:
+        return _refused(raised, doing, needs)
+    return _unexpected(raised, doing, needs)
+
+
+def _wrong(raised: BaseException, doing: str, _needs: str | None) -> CtrainError:
+    """The SDK refused what it was given, before or after asking Azure."""
+    return UsageError(f"could not {doing}", why=_words(raised), hint="correct what is named, and run it again")
+
+
+def _by_category(raised: BaseException, doing: str, needs: str | None) -> CtrainError:
+    """The SDK's own exceptions say whose fault it is; a cause inside that is known says it better."""
+    from azure.core.exceptions import AzureError
+
+    inner = raised.__cause__ or getattr(raised, "inner_exception", None)
+    if isinstance(inner, AzureError):
+        found = failure_of(inner, doing, needs)
+        if found is not None:
+            return found
+    if getattr(raised, "error_category", None) == "UserError":
+        return _wrong(raised, doing, needs)
+    return _unexpected(raised, doing, needs)
+
+
+def _job_failed(raised: BaseException, doing: str, _needs: str | None) -> CtrainError:
+    return TrainingFailed(f"could not {doing}", why=_words(raised), hint="read `ctrain logs`")
+
+
+ENTRA: Final[Mapping[str, str]] = {
+    "AADSTS700024": "the CI's token had expired when it was exchanged: check the runner's clock",
+    "AADSTS70021": "no federated credential of the app matches this run: compare its subject with `ctrain doctor`'s",
+    "AADSTS700211": "no federated credential of the app has this issuer: compare it with `ctrain doctor`'s",
+    "AADSTS700212": "no federated credential of the app has this audience: it must be api://AzureADTokenExchange",
+    "AADSTS700213": "no federated credential of the app has this subject: compare it with `ctrain doctor`'s",
+    "AADSTS7000215": "the client secret is wrong: AZURE_CLIENT_SECRET takes its value, not its id",
+    "AADSTS7000222": "the client secret has expired: make a new one, or better, federate",
+    "AADSTS700016": "there is no such app in the tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID",
+    "AADSTS90002": "there is no such tenant: check AZURE_TENANT_ID and AZUREML_CURRENT_CLOUD",
+    "AADSTS700082": "the sign-in has expired: run `az login`",
+    "AADSTS50076": "more proof is asked for: run `az login`",
+    "AADSTS50173": "the sign-in was revoked: run `az login`",
+}
+"""Entra's codes and the way out. Source: Microsoft's "Microsoft Entra authentication and authorization error codes"."""
+
+
+def _not_signed_in(raised: BaseException, doing: str, needs: str | None) -> CtrainError:
+    status = getattr(raised, "status_code", None)
+    if isinstance(status, int) and (status == 429 or status >= 500):
+        return _refused(raised, doing, needs)
+    words = _words(raised)
+    code = re.search(r"AADSTS\d+", words)
+    hint = ENTRA.get(code[0] if code else "", "run `ctrain doctor`; docs/azure-ml.md says how to sign in")
+    return NotAllowed(f"could not {doing}", why=f"signing in failed: {words}", hint=hint)
+
+
+def _ours_to_fix(raised: BaseException, doing: str, _needs: str | None) -> CtrainError:
+    """A file or folder on this machine."""
+    return PlatformUnavailable(
+        f"could not {doing}",
+        why=f"this machine said: {_words(raised)}",
+        hint="make room, or make the file readable, and run the same command again",
+    )
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    # azure-core; azure-identity and storage derive from these
+    "azure.HttpResponseError": _refused,
+    "azure.ClientAuthenticationError": _not_signed_in,
+    "azure.DecodeError": _unreadable,
+    "azure.TooManyRedirectsError": _unexpected,
+    "azure.ServiceRequestError": _unavailable,
+    "azure.ServiceResponseError": _unavailable,
+    "azure.StreamConsumedError": _unexpected,
+    "azure.StreamClosedError": _unexpected,
+    "azure.ResponseNotReadError": _unexpected,
+    "azure.SerializationError": _unexpected,
+    "azure.DeserializationError": _unexpected,
+    "azure.AzureError": _unavailable,
+    # azure-ai-ml
+    "azure.MlException": _by_category,
+    "azure.UserErrorException": _wrong,
+    "azure.ValidationException": _by_category,
+    "azure.AssetPathException": _wrong,
+    "azure.EmptyDirectoryError": _wrong,
+    "azure.JobException": _job_failed,
+    "marshmallow.ValidationError": _wrong,
+    # below and beside them
+    "msal.MsalError": _not_signed_in,
+    "msal.ManagedIdentityError": _not_signed_in,
+    "requests.RequestException": _unavailable,
+    "urllib3.HTTPError": _unavailable,
+    "httpx.HTTPError": _unavailable,
+    "httpx.InvalidURL": _unexpected,
+    "httpx.StreamError": _unexpected,
+    "builtins.ConnectionError": _unavailable,
+    "builtins.TimeoutError": _unavailable,
+    "builtins.OSError": _ours_to_fix,
+}
+"""By top-level package and class name, so that nothing has to be imported to know it; a class stands for those derived
+from it. What is in none of these passes as a bug when ctrain's own code raised it."""

@@ -1,0 +1,113 @@
+"""What Azure's refusals mean: a status, a code and a message, made into one of our errors with the way out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from ctrain.backends.azureml.bodies import Json, items, section, text
+from ctrain.errors import Conflict, CtrainError, NotAllowed, PlatformUnavailable, UsageError
+
+QUOTA_CODES: Final = frozenset(
+    {
+        "quotaexceeded", "outofquota", "outofcapacity", "insufficientquota", "resourcequotaexceeded",
+        "operationnotallowed_quota", "allocationfailed", "zonalallocationfailed", "skunotavailable",
+        "overconstrainedallocationrequest", "clustercorequotareached", "insufficientvmquota", "computequotaexceeded",
+        "subscriptionrequeststhrottled", "vmsizequotaexceeded",
+    }
+)  # fmt: skip
+"""Codes, lower-case, of ARM, compute and online endpoints that say: there is no room. Source: Microsoft's pages
+"troubleshoot online endpoints" (OutOfQuota, OutOfCapacity) and "resolve errors for SKU not available"."""
+
+_QUOTA_WORDS: Final = re.compile(
+    r"\b(out of quota|not enough quota|quota (?:exceeded|limit)|exceed\w*\s.*\bquota)", re.I
+)
+_ACTION: Final = re.compile(r"perform action '([^']+)'", re.I)
+_SCOPE: Final = re.compile(r"over scope '([^']+)'", re.I)
+_URL: Final = re.compile(r"https?://[^\s\"'<>]+")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Azure said no, or answered with something else. `request` is Azure's id of the request, for its support."""
+
+    status: int
+    code: str = ""
+    message: str = ""
+    request: str = ""
+
+    @property
+    def said(self) -> str:
+        """What Azure said, in one line that tells no secret, with the request's id."""
+        words = " ".join(without_secrets(self.message).split())[:600].rstrip(".")
+        parts = [part for part in (self.code, words) if part]
+        said = ": ".join(parts) or "it gave no reason"
+        return f"Azure answered {self.status}, {said}" + (f" [request {self.request}]" if self.request else "")
+
+
+def without_secrets(words: str) -> str:
+    """The same words; URLs in them lose their query, which may be signed."""
+    from ctrain.backends.azureml.cloud import redacted
+
+    return _URL.sub(lambda found: redacted(found[0]) if "?" in found[0] or "@" in found[0] else found[0], words)
+
+
+def refusal_of(status: int, body: object, request: str = "") -> Refusal:
+    """From a body in ARM's envelope (`error` with `code`, `message`, `details`), or storage's and run history's."""
+    envelope: Json = body if isinstance(body, dict) else {}
+    error = section(envelope, "error") or envelope
+    code, message = text(error, "code") or "", text(error, "message") or ""
+    inner = [(text(one, "code") or "", text(one, "message") or "") for one in items(error, "details")]
+    quota = next((one for one in inner if _is_quota(*one)), None)
+    if quota:
+        return Refusal(status, quota[0] or code, quota[1] or message, request)
+    inner_code = text(error, "innerError", "code")
+    more = "; ".join(words for _, words in inner if words and words not in message)
+    return Refusal(status, inner_code if code in {"", "UserError"} and inner_code else code,
+                   f"{message}; {more}" if more else message, request)  # fmt: skip
+
+
+def _is_quota(code: str, message: str) -> bool:
+    return code.lower() in QUOTA_CODES or bool(_QUOTA_WORDS.search(message))
+
+
+def error_of(refusal: Refusal, doing: str, needs: str | None = None) -> CtrainError:
+    """The error that a refusal is. `doing` follows "could not"; `needs` is the action that it takes."""
+    what, why = f"could not {doing}", refusal.said
+    if refusal.status not in {401, 403, 404, 429} and _is_quota(refusal.code, refusal.message):
+        return PlatformUnavailable(what, why=why, hint="free some, ask Azure for more quota, or choose another size")
+    match refusal.status:
+        case 401:
+            return NotAllowed(what, why=why, hint="Azure does not accept the sign-in: run `ctrain doctor`")
+        case 403:
+            return _forbidden(refusal, what, needs)
+        case 404 | 410:
+            return UsageError(what, why=why, hint="check the names under backends.azureml, and run `ctrain doctor`")
+        case 409 | 412 | 304:
+            hint = "somebody else may be changing it: wait a little, look at `ctrain status`, and try again"
+            return Conflict(what, why=why, hint=hint)
+        case 429:
+            return PlatformUnavailable(
+                what, why=f"Azure is throttling us; {why}", hint="wait a few minutes and run the same command again"
+            )
+        case 408:
+            return PlatformUnavailable(what, why=why, hint="run the same command again; it continues from what is")
+        case status if 400 <= status < 500:
+            return UsageError(what, why=why, hint="correct what Azure names, and run it again")
+    return PlatformUnavailable(what, why=why, hint="run the same command again in a while; it continues from what is")
+
+
+def _forbidden(refusal: Refusal, what: str, needs: str | None) -> NotAllowed:
+    """403: the action that is missing, from what Azure says, else what we know that it takes."""
+    if refusal.code == "RequestDisallowedByPolicy":
+        return NotAllowed(what, why=refusal.said, hint="a policy of your organisation forbids it: ask who keeps it")
+    action = _ACTION.search(refusal.message)
+    scope = _SCOPE.search(refusal.message)
+    missing = action[1] if action else needs
+    if missing is None:
+        hint = "ask for a role on the workspace that allows it; docs/azure-ml.md lists what ctrain needs"
+        return NotAllowed(what, why=refusal.said, hint=hint)
+    where = f" on {scope[1]}" if scope else ""
+    hint = f"ask for a role with {missing}{where}; after a role is given it takes a few minutes to count"
+    return NotAllowed(what, why=f"the action {missing} is not permitted; {refusal.said}", hint=hint)

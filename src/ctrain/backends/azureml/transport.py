@@ -1,0 +1,139 @@
+"""The one way out: every request of ours and of the SDK's goes through here, with our time-outs, retries and Clock.
+
+An azure-core transport, so that MLClient, Arm and the credentials take it alike; their own retry policies are off.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+from azure.core.pipeline.transport import HttpTransport, RequestsTransport
+
+from ctrain.backends.azureml.failures import last_request, request_id
+from ctrain.backends.azureml.patience import RETRIED, Patience, may_repeat, retry_after
+from ctrain.ports import Clock
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CONNECT_SECONDS: Final = 10
+READ_SECONDS: Final = 60
+
+NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0, "retry_connect": 0, "retry_read": 0, "retry_status": 0}
+"""For a client that takes this transport: it must not retry a second time."""
+
+Renew = Callable[[str], str | None]
+"""Given a token that was refused, another one, or None."""
+
+
+class PatientTransport(HttpTransport[Any, Any]):
+    """Sends, waits and sends again. Safe in threads: each has a session of its own.
+
+    A token goes only where `may_see_token` says; where it is refused, `renew` gets another one, once.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        may_see_token: Callable[[str], bool],
+        renew: Renew | None = None,
+        patience: Patience | None = None,
+        marked: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._patience = patience or Patience()
+        self._may_see_token = may_see_token
+        self._renew = renew
+        self._marked = marked
+        self._mine = threading.local()
+
+    def send(self, request: Any, **options: Any) -> Any:
+        """The answer. Raises azure-core's errors where none came; a refusal that stays is an answer."""
+        repeatable = may_repeat(request.method, request.url, marked=options.pop("idempotent", self._marked))
+        self._check_host(request)
+        started, attempt, renewed = self._clock.monotonic(), 0, False
+        while True:
+            attempt += 1
+            answer, failure = self._once(request, options)
+            if answer is not None and answer.status_code == 401 and not renewed and self._renewed(request, answer):
+                renewed = True
+                continue
+            wait = None
+            if repeatable and _may_pass(answer, failure) and _rewind(request):
+                asked = retry_after(answer.headers, self._clock.now()) if answer is not None else None
+                wait = self._patience.wait(attempt, asked, self._clock.monotonic() - started)
+            if wait is None:
+                if failure is not None:
+                    raise failure
+                return answer
+            self._clock.sleep(wait)
+
+    def _once(self, request: Any, options: dict[str, Any]) -> tuple[Any, AzureError | None]:
+        try:
+            answer = self._session().send(request, **options)
+        except (ServiceRequestError, ServiceResponseError) as failure:
+            return None, failure
+        except AzureError as failure:  # the body ended early, or could not be unpacked
+            return None, ServiceResponseError(failure.message, error=failure)
+        last_request.set(request_id(answer.headers))
+        return answer, None
+
+    def _check_host(self, request: Any) -> None:
+        if "Authorization" in request.headers and not self._may_see_token(request.url):
+            host = urlsplit(request.url).hostname
+            raise ServiceRequestError(f"{host} is none of Azure's own hosts: no token is sent there")
+
+    def _renewed(self, request: Any, answer: Any) -> bool:
+        """Put another token on the request. A challenge that asks for claims is azure-core's to answer."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if self._renew is None or scheme != "Bearer" or "claims=" in answer.headers.get("WWW-Authenticate", ""):
+            return False
+        other = self._renew(token)
+        if other is None:
+            return False
+        request.headers["Authorization"] = f"Bearer {other}"
+        return True
+
+    def _session(self) -> RequestsTransport:
+        transport: RequestsTransport | None = getattr(self._mine, "transport", None)
+        if transport is None:
+            transport = RequestsTransport(connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+            transport.open()
+            self._mine.transport = transport
+        return transport
+
+    def sleep(self, duration: float) -> None:
+        """How a client that waits by itself (a poller) waits."""
+        self._clock.sleep(duration)
+
+    def open(self) -> None:
+        """Nothing to do: sessions open when they are used."""
+
+    def close(self) -> None:
+        """Nothing to do: clients share this, and one that closes must not end the others'."""
+
+    def __enter__(self) -> PatientTransport:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        raised: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        return None
+
+
+def _may_pass(answer: Any, failure: AzureError | None) -> bool:
+    return failure is not None or answer.status_code in RETRIED
+
+
+def _rewind(request: Any) -> bool:
+    """Whether the request can be sent as it was. A stream can be read once; ours are bytes."""
+    body = getattr(request, "body", None)
+    return body is None or isinstance(body, bytes | str)

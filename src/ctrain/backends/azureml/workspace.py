@@ -1,0 +1,222 @@
+"""One workspace, signed in: all that talks to it, made when it is first used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from ctrain.backends.azureml.arm import Arm, Dataplane, Requests, pipeline
+from ctrain.backends.azureml.bodies import Json, find, needed, section, text
+from ctrain.backends.azureml.cloud import Cloud, current_cloud, is_service, trusted
+from ctrain.backends.azureml.credential import Credential, Identity, credential_of, who
+from ctrain.backends.azureml.failures import translated
+from ctrain.backends.azureml.sign_in import SignIn, choose
+from ctrain.errors import PlatformUnavailable, UsageError
+from ctrain.ports import Clock
+from ctrain.serving import WorkspaceAddress
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.storage.blob import ContainerClient
+
+    from ctrain.backends.azureml.transport import PatientTransport
+
+WORKSPACES: Final = "2024-10-01-preview"
+"""The api-version that azure-ai-ml 1.35 reads workspaces and datastores at."""
+
+
+@dataclass(frozen=True)
+class WorkspaceFacts:
+    """What a workspace is. `storage_account` and `registry` are ARM ids, `mlflow_uri` starts with `azureml://`."""
+
+    location: str
+    workspace_id: str
+    mlflow_uri: str
+    storage_account: str
+    discovery_url: str
+
+
+@dataclass(frozen=True)
+class DefaultStore:
+    """The blob container that the workspace keeps its things in, and how one gets at it."""
+
+    name: str
+    account: str
+    container: str
+    credentials: str
+
+
+class AzureSession:
+    """One sign-in, shared by the workspaces of a run: the cloud, the credential, the transport."""
+
+    def __init__(self, clock: Clock, environ: Mapping[str, str] | None = None) -> None:
+        self.clock = clock
+        self._environ = os.environ if environ is None else environ
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        """Raises UsageError where the environment sends us elsewhere than Azure."""
+        return current_cloud(self._environ)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """How we sign in. Raises as `choose` does."""
+        return choose(self._environ)
+
+    @cached_property
+    def credential(self) -> Credential:
+        from ctrain.backends.azureml.transport import PatientTransport
+
+        def of_signing_in(url: str) -> bool:
+            return urlsplit(url).scheme == "https"  # the CI's own token goes to the CI, wherever it says it is
+
+        transport = PatientTransport(self.clock, may_see_token=of_signing_in, marked=True)
+        return credential_of(self.sign_in, self.cloud, self.clock, transport)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who we are. Raises NotAllowed where signing in fails."""
+        return who(self.credential, self.sign_in, self.cloud)
+
+    @cached_property
+    def transport(self) -> PatientTransport:
+        from ctrain.backends.azureml.transport import PatientTransport
+
+        cloud = self.cloud
+        return PatientTransport(
+            self.clock, may_see_token=lambda url: is_service(url, cloud), renew=self.credential.renewed
+        )
+
+    def requests(self, base: str, scope: str) -> Requests:
+        """Requests below that base, with a token for that scope."""
+        return Requests(pipeline(base, scope, self.credential, self.transport), self.cloud, base.rstrip("/"))
+
+    @cached_property
+    def management(self) -> Requests:
+        """Azure Resource Manager."""
+        return self.requests(f"https://{self.cloud.arm}", self.cloud.arm_scope)
+
+    def token(self, scope: str) -> str:
+        """A token for that scope. Raises NotAllowed where signing in fails."""
+        with translated("sign in to Azure"):
+            return self.credential.get_token_info(scope).token
+
+
+@dataclass(frozen=True)
+class AzureWorkspace:
+    """One workspace. Making it sends nothing and imports nothing of azure."""
+
+    address: WorkspaceAddress
+    session: AzureSession = field(repr=False)
+
+    @property
+    def clock(self) -> Clock:
+        return self.session.clock
+
+    @property
+    def cloud(self) -> Cloud:
+        return self.session.cloud
+
+    @property
+    def arm_id(self) -> str:
+        """/subscriptions/.../workspaces/name, without a slash at the end."""
+        a = self.address
+        group = f"/subscriptions/{a.subscription_id}/resourceGroups/{a.resource_group}"
+        return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{a.workspace}"
+
+    @cached_property
+    def client(self) -> MLClient:
+        """The SDK's client; wrap its calls in `failures.translated`."""
+        from ctrain.backends.azureml.transport import NO_RETRIES
+
+        transport = self.session.transport
+        with translated(f"open the workspace {self.address}"):
+            from azure.ai.ml import MLClient
+
+            return MLClient(
+                self.session.credential,
+                self.address.subscription_id,
+                self.address.resource_group,
+                self.address.workspace,
+                show_progress=False,
+                enable_telemetry=False,
+                cloud=self.cloud.name,
+                transport=transport,
+                **NO_RETRIES,
+            )
+
+    @cached_property
+    def arm(self) -> Arm:
+        """The workspace's resources; `.below` for those beside it."""
+        return Arm(self.session.management, self.arm_id)
+
+    @cached_property
+    def facts(self) -> WorkspaceFacts:
+        """One request. Raises UsageError where there is no such workspace."""
+        body = self.arm.get("", WORKSPACES)
+        if body is None:
+            raise UsageError(
+                f"there is no workspace {self.address}",
+                why=f"Azure knows none of that name in subscription {self.address.subscription_id}",
+                hint="check backends.azureml in ctrain.yaml, and the tenant that you signed in to",
+            )
+        return WorkspaceFacts(
+            location=needed(body, "location").replace(" ", "").lower(),
+            workspace_id=needed(body, "properties", "workspaceId"),
+            mlflow_uri=text(body, "properties", "mlFlowTrackingUri") or "",
+            storage_account=text(body, "properties", "storageAccount") or "",
+            discovery_url=text(body, "properties", "discoveryUrl") or "",
+        )
+
+    @cached_property
+    def region(self) -> Dataplane:
+        """The region's own services: run history and the like."""
+        base = self.cloud.region_url(self.facts.location)
+        return Dataplane(self.session.requests(base, self.cloud.arm_scope), self.arm_id)
+
+    @cached_property
+    def store(self) -> DefaultStore:
+        """The default datastore. Raises PlatformUnavailable where it is no blob container."""
+        for body in self.arm.list("datastores", WORKSPACES, isDefault=True):
+            found = section(body, "properties")
+            if text(found, "datastoreType") == "AzureBlob":
+                return DefaultStore(
+                    name=needed(body, "name"),
+                    account=needed(found, "accountName"),
+                    container=needed(found, "containerName"),
+                    credentials=text(found, "credentials", "credentialsType") or "None",
+                )
+        raise PlatformUnavailable(
+            f"the workspace {self.address} has no default blob store",
+            why="ctrain keeps its records in the workspace's default datastore, which must be a blob container",
+            hint="make a blob datastore the default: `az ml datastore set-default`",
+        )
+
+    @cached_property
+    def blobs(self) -> ContainerClient:
+        """The default datastore's container; wrap its calls in `failures.translated`."""
+        from azure.storage.blob import ContainerClient
+
+        url = trusted(self.cloud.blob_url(self.store.account), self.cloud)
+        secret = self._secret()
+        credential = self.session.credential if secret is None else secret
+        with translated("open the workspace's blob store"):
+            return ContainerClient(
+                url, self.store.container, credential=credential, connection_timeout=10, read_timeout=60
+            )
+
+    def _secret(self) -> str | None:
+        """The datastore's account key or SAS; None where Entra's token opens it."""
+        if self.store.credentials not in {"AccountKey", "Sas"}:
+            return None
+        path = f"datastores/{self.store.name}/listSecrets"
+        body: Json = self.arm.post(path, WORKSPACES, {"expirableSecret": False}, idempotent=True)
+        return needed(body, "key") if find(body, "key") else needed(body, "sasToken")
+
+    def token(self, scope: str) -> str:
+        """A token for that scope, e.g. `cloud.ml_scope`. Raises NotAllowed where signing in fails."""
+        return self.session.token(scope)

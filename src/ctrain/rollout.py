@@ -69,7 +69,12 @@ def deployment_of(version: ModelVersion, settings: DeploymentSettings, code: str
         environment_variables=settings.environment_variables,
         liveness=settings.liveness,
         readiness=settings.readiness,
-        tags={"commit": version.lineage.commit, "release": version.lineage.release},
+        tags={
+            "commit": version.lineage.commit,
+            "release": version.lineage.release,
+            "job": version.lineage.job,
+            "digest": version.digest,
+        },
     )
 
 

@@ -104,7 +104,8 @@ class Deployment:
 class Endpoint:
     """An endpoint as observed. `scoring_url` ends in `/score`. `running` is false when its process is down.
 
-    `key_command` is a shell command that prints the key: how a person gets it without us ever printing it.
+    The commands are shell commands for a person: `key_command` prints the key, which we never print; `start_command`
+    brings it up where it is down; `route_command`, given `name=percent` words, sets its traffic without ctrain.
     """
 
     name: str
@@ -114,6 +115,8 @@ class Endpoint:
     mirror: Traffic = field(default_factory=dict)
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
     key_command: str = ""
+    start_command: str = "ctrain run"
+    route_command: str = ""
 
 
 @dataclass(frozen=True)

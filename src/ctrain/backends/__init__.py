@@ -13,16 +13,26 @@ if TYPE_CHECKING:
     from ctrain.project import Project
 
 
-def _local(project: Project) -> Backend:
+Say = Callable[[str], None]
+"""Tells the person who watches a line, such as who is signed in."""
+
+
+def _local(project: Project, _say: Say) -> Backend:
     from ctrain.backends.local.connect import connect_local
 
     return connect_local(project)
 
 
-BACKENDS: Final[dict[str, Callable[[Project], Backend]]] = {"local": _local}
+def _azureml(project: Project, say: Say) -> Backend:
+    from ctrain.backends.azureml.connect import connect_azureml
+
+    return connect_azureml(project, say)
 
 
-def connect(project: Project, name: str) -> Backend:
+BACKENDS: Final[dict[str, Callable[[Project, Say], Backend]]] = {"local": _local, "azureml": _azureml}
+
+
+def connect(project: Project, name: str, say: Say) -> Backend:
     """Open the backend of that name. Raises UsageError, naming those there are, for any other."""
     if name not in BACKENDS:
         raise UsageError(
@@ -30,4 +40,4 @@ def connect(project: Project, name: str) -> Backend:
             why=f"ctrain has: {', '.join(BACKENDS)}",
             hint="choose one with --backend, CTRAIN_BACKEND, or `backend:` in ctrain.yaml",
         )
-    return BACKENDS[name](project)
+    return BACKENDS[name](project, say)

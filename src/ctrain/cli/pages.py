@@ -126,8 +126,8 @@ def status(stages: Sequence[StageStatus], champion: ModelVersion | None) -> str:
             rows.append((stage.stage, "nothing deployed", "", "", "", "up" if stage.endpoint.running else "down", ""))
         rows += [_serving(stage, now) for now in stage.deployments]
     urls = [f"  {stage.stage:<8} {stage.endpoint.scoring_url}" for stage in stages if stage.endpoint]
-    down = [stage.stage for stage in stages if stage.endpoint and not stage.endpoint.running]
-    hint = [f"{', '.join(down)} down: `ctrain local up` starts what is down"] if down else []
+    down = {s.stage: s.endpoint.start_command for s in stages if s.endpoint and not s.endpoint.running}
+    hint = [f"{', '.join(down)} down: `{next(iter(down.values()))}` starts what is down"] if down else []
     return "\n".join([_table(rows), "", *hint, f"champion: {champion or 'none yet'}", *urls])
 
 

@@ -14,6 +14,7 @@ from ctrain.backends import connect
 from ctrain.cli.ci import Caller, caller
 from ctrain.cli.git import read_source
 from ctrain.cli.progress import Progress
+from ctrain.cli.terminal import say
 from ctrain.document import nearest
 from ctrain.errors import UsageError
 from ctrain.events import replay
@@ -107,7 +108,7 @@ def project_file(named: Path | None) -> Path:
 def session(file: Path | None, backend: str | None, *, show: bool = True) -> Iterator[Session]:
     """Open everything a verb needs; give every lock back at the end, whatever happened."""
     project = load_project(project_file(file))
-    at = connect(project, backend or project.backend)
+    at = connect(project, backend or project.backend, say)
     who = caller(os.environ, f"{_user()}@{socket.gethostname()}")
     source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)
     with Progress(at) if show else _silent() as tell:

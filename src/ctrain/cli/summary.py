@@ -42,7 +42,7 @@ def show_end(release: Release, s: Session) -> int:
     say(f"  record     ctrain show {release.id}")
     say(f"  logs       ctrain logs {release.id}")
     if release.ending is Ending.NOT_RESTORED:
-        _show_commands(stages)
+        _show_commands(release, stages)
     elif release.ending is Ending.DELIVERED and release.plan.deploys:
         _show_curl(release, stages[-1], s)
     return release.ending.exit_code
@@ -88,7 +88,7 @@ def _serving(stage: StageStatus) -> str:
 
 def _ailing(endpoint: Endpoint, deployment: Deployment) -> str:
     if not endpoint.running:
-        return ", DOWN: `ctrain local up` starts it"
+        return f", DOWN: `{endpoint.start_command}` starts it"
     return "" if deployment.healthy else ", NOT READY"
 
 
@@ -103,8 +103,17 @@ def _show_curl(release: Release, stage: StageStatus, s: Session) -> None:
     say(f"      -d '{body}'")
 
 
-def _show_commands(stages: tuple[StageStatus, ...]) -> None:
+def _show_commands(release: Release, stages: tuple[StageStatus, ...]) -> None:
     say("  act now: a stage serves neither the new version nor, as it should, the old one", color="red", bold=True)
     for stage in stages:
-        if not stage.healthy:
-            say(f"    ctrain status && ctrain local up && ctrain rollback {stage.stage}")
+        if stage.healthy:
+            continue
+        record, endpoint = release.stage(stage.stage), stage.endpoint
+        say("    ctrain status")
+        if endpoint is not None and not endpoint.running:
+            say(f"    {endpoint.start_command}")
+        if record is not None and record.before and endpoint is not None and endpoint.route_command:
+            split = dict.fromkeys(endpoint.deployments, 0) | dict(record.before)
+            say(f"    {endpoint.route_command} {' '.join(f'{name}={percent}' for name, percent in split.items())}")
+        else:
+            say(f"    ctrain rollback {stage.stage}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,11 +45,25 @@ class StageStatus:
 
 def status(stages: Sequence[Stage], at: Backend) -> tuple[StageStatus, ...]:
     """Every stage, in order."""
-    releases = list(newest_first(at.ledger))
+    releases = Remembered(newest_first(at.ledger))
     return tuple(_stage(stage, at.serving(stage).look(stage.endpoint), releases) for stage in stages)
 
 
-def _stage(stage: Stage, endpoint: Endpoint | None, releases: Sequence[Release]) -> StageStatus:
+class Remembered:
+    """Releases that are read as they are asked for, and only once: most questions are answered by the newest."""
+
+    def __init__(self, releases: Iterator[Release]) -> None:
+        self._unread = releases
+        self._read: list[Release] = []
+
+    def __iter__(self) -> Iterator[Release]:
+        yield from self._read
+        for release in self._unread:
+            self._read.append(release)
+            yield release
+
+
+def _stage(stage: Stage, endpoint: Endpoint | None, releases: Iterable[Release]) -> StageStatus:
     if endpoint is None:
         return StageStatus(stage.name, None, ())
     shares = live(endpoint.traffic)
@@ -60,7 +74,7 @@ def _stage(stage: Stage, endpoint: Endpoint | None, releases: Sequence[Release])
     return StageStatus(stage.name, endpoint, tuple(sorted(now, key=lambda n: (-n.percent, n.deployment.name))))
 
 
-def _now(stage: Stage, deployment: Deployment, percent: int, releases: Sequence[Release]) -> ServingNow:
+def _now(stage: Stage, deployment: Deployment, percent: int, releases: Iterable[Release]) -> ServingNow:
     for release in releases:
         record = release.stage(stage.name)
         if record and record.rolled_back_to == deployment.name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ctrain.data import DataVersion
@@ -83,16 +84,24 @@ def _spec(release: Release, journal: Journal) -> TrainingSpec:
         inputs=inputs,
         experiment=plan.project,
         display_name=f"{release.id} ({plan.trigger})",
-        tags={
-            "ctrain.release": release.id,
-            "ctrain.trigger": plan.trigger,
-            "ctrain.commit": plan.source.commit,
-            "ctrain.branch": plan.source.branch,
-            "ctrain.data": f"{data.name}:{data.version}",
-            "ctrain.fingerprint": plan.fingerprint,
-        },
+        tags=_told(
+            {
+                "ctrain.release": release.id,
+                "ctrain.trigger": plan.trigger,
+                "ctrain.commit": plan.source.commit,
+                "ctrain.branch": plan.source.branch,
+                "ctrain.pull_request": plan.source.pull_request,
+                "ctrain.data": f"{data.name}:{data.version}",
+                "ctrain.fingerprint": plan.fingerprint,
+            }
+        ),
         fresh=plan.fresh,
     )
+
+
+def _told(tags: Mapping[str, str]) -> dict[str, str]:
+    """Without those that say nothing."""
+    return {name: value for name, value in tags.items() if value}
 
 
 def _data(plan: Plan, journal: Journal) -> DataVersion:

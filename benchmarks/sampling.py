@@ -114,10 +114,10 @@ def ctrain_again(folder: Path) -> Callable[[], int]:
 
 
 def _ctrain(folder: Path, *, sample: bool, stratify: str | None, again: bool) -> Callable[[], int]:
-    from ctrain.backends.local import rows  # noqa: F401 - imports come before
     from ctrain.backends.local.data import LocalData
     from ctrain.backends.local.home import Home
     from ctrain.data import SampleSpec
+    from ctrain.rows import count_rows  # noqa: F401 - imports come before
 
     data = LocalData(Home(Path(tempfile.mkdtemp(dir=folder))), folder)
     if not sample:

@@ -21,7 +21,6 @@ from ctrain.backends.local.digest_cache import DigestCache
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.publish import publish
 from ctrain.data import DataVersion, SampleSpec
-from ctrain.digest import tree_files
 from ctrain.errors import DataError
 from ctrain.pipeline.graph import ValueType
 from ctrain.sampling import DEFINITION, check_spec
@@ -181,26 +180,12 @@ def _only(folder: Path) -> Path:
 
 
 def _count(path: Path) -> int | None:
-    from ctrain.backends.local import rows
+    from ctrain.rows import count
 
-    files = [path] if path.is_file() else [file for _, file in tree_files(path, DataError) if rows.has_rows(file)]
-    counts = [rows.count_rows(file) for file in files if file.stat().st_size]
-    return sum(filter(None, counts)) if counts and None not in counts else None
+    return count(path)
 
 
 def _write_sample(source: Path, target: Path, spec: SampleSpec) -> int:
-    from ctrain.backends.local import rows
+    from ctrain.rows import write_sample
 
-    files = [("", source)] if source.is_file() else tree_files(source, DataError)
-    parts = {name: rows.Part(file, spec) for name, file in files if rows.has_rows(file) and file.stat().st_size}
-    if not parts:
-        raise DataError(
-            f"{source} cannot be sampled",
-            why="rows are read from .parquet, .pq, .csv and .tsv files, and it has none",
-            hint="write it as Parquet or CSV, or use all the data",
-        )
-    always = rows.combined((part.firsts() for part in parts.values()), spec)
-    for name, file in files:
-        if name not in parts:
-            rows.copy_beside(file, target / name)
-    return sum(part.write(target / name if name else target, always) for name, part in parts.items())
+    return write_sample(source, target, spec)

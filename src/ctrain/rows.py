@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ctrain.data import SampleSpec
+from ctrain.digest import tree_files
 from ctrain.document import nearest
 from ctrain.errors import DataError, PlatformUnavailable
 from ctrain.sampling import WHOLE_FLOATS, can_be_key, hash_keys, rows_in
@@ -64,6 +65,33 @@ def count_rows(file: Path) -> int | None:
                 return None
         case None:
             return None
+
+
+def count(path: Path) -> int | None:
+    """How many rows a data set has, a file or a folder of them; None where a file's cannot be counted cheaply."""
+    files = [path] if path.is_file() else [file for _, file in tree_files(path, DataError) if has_rows(file)]
+    counts = [count_rows(file) for file in files if file.stat().st_size]
+    return sum(filter(None, counts)) if counts and None not in counts else None
+
+
+def write_sample(source: Path, target: Path, spec: SampleSpec) -> int:
+    """Write the sample of a data set, a file as a file and a folder as a folder; how many rows are in it.
+
+    The one definition for every backend. Raises DataError where the rows cannot be sampled by this spec.
+    """
+    files = [("", source)] if source.is_file() else tree_files(source, DataError)
+    parts = {name: Part(file, spec) for name, file in files if has_rows(file) and file.stat().st_size}
+    if not parts:
+        raise DataError(
+            f"{source} cannot be sampled",
+            why="rows are read from .parquet, .pq, .csv and .tsv files, and it has none",
+            hint="write it as Parquet or CSV, or use all the data",
+        )
+    always = combined((part.firsts() for part in parts.values()), spec)
+    for name, file in files:
+        if name not in parts:
+            copy_beside(file, target / name)
+    return sum(part.write(target / name if name else target, always) for name, part in parts.items())
 
 
 @dataclass(frozen=True)

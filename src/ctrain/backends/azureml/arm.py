@@ -153,7 +153,8 @@ class Arm:
         return self._change("PUT", path, api_version, body, "write")
 
     def patch(self, path: str, api_version: str, body: Json) -> Json:
-        return self._change("PATCH", path, api_version, body, "write")
+        """The resource with these parts changed; a merge, so that doing it twice is doing it once."""
+        return self._change("PATCH", path, api_version, body, "write", idempotent=True)
 
     def post(self, path: str, api_version: str, body: Json | None = None, *, idempotent: bool = False) -> Json:
         """An action's answer. `idempotent` says that it may be asked twice, and so is retried."""

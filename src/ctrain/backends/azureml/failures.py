@@ -139,7 +139,8 @@ def _by_category(raised: BaseException, doing: str, needs: str | None) -> Ctrain
             return found
     if getattr(raised, "error_category", None) == "UserError":
         return _wrong(raised, doing, needs)
-    return _unexpected(raised, doing, needs)
+    hint = "run the same command again; if it stays, report it with these words"
+    return PlatformUnavailable(f"could not {doing}", why=f"Azure's SDK gave up: {_words(raised)}", hint=hint)
 
 
 def _job_failed(raised: BaseException, doing: str, _needs: str | None) -> CtrainError:
@@ -198,11 +199,30 @@ KINDS: Final[Mapping[str, Kind]] = {
     "azure.AzureError": _unavailable,
     # azure-ai-ml
     "azure.MlException": _by_category,
-    "azure.UserErrorException": _wrong,
+    "azure.DeploymentException": _by_category,
+    "azure.ComponentException": _by_category,
+    "azure.ModelException": _by_category,
+    "azure.AssetException": _by_category,
+    "azure.ScheduleException": _by_category,
     "azure.ValidationException": _by_category,
+    "azure.JobException": _job_failed,
+    "azure.PipelineChildJobError": _wrong,
+    "azure.JobParsingError": _wrong,
+    "azure.UserErrorException": _wrong,
     "azure.AssetPathException": _wrong,
     "azure.EmptyDirectoryError": _wrong,
-    "azure.JobException": _job_failed,
+    # its local endpoints and debuggers, which ctrain never asks for
+    "azure.LocalEndpointNotFoundError": _wrong,
+    "azure.LocalEndpointInFailedStateError": _wrong,
+    "azure.DockerEngineNotAvailableError": _wrong,
+    "azure.MultipleLocalDeploymentsFoundError": _wrong,
+    "azure.InvalidLocalEndpointError": _wrong,
+    "azure.LocalEndpointImageBuildError": _wrong,
+    "azure.CloudArtifactsNotSupportedError": _wrong,
+    "azure.RequiredLocalArtifactsNotFoundError": _wrong,
+    "azure.InvalidVSCodeRequestError": _wrong,
+    "azure.VSCodeCommandNotFound": _wrong,
+    "azure.LocalDeploymentGPUNotAvailable": _wrong,
     "marshmallow.ValidationError": _wrong,
     # below and beside them
     "msal.MsalError": _not_signed_in,

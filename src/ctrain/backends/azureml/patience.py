@@ -28,10 +28,12 @@ class Patience:
     """Seconds. `total` bounds one request with all its waits, `longest` one wait whatever Azure asks for.
 
     A wait of minutes is normal when ARM throttles ("try again after 372 seconds" has been seen), so that `longest` is
-    above that; after `total` the platform counts as unavailable and a later run continues.
+    above that; after `total` the platform counts as unavailable and a later run continues. `unreached` is the total
+    where no answer comes at all: a laptop that is offline should say so soon.
     """
 
     total: float = 900.0
+    unreached: float = 120.0
     longest: float = 420.0
     first: float = 1.0
     growth: float = 2.0
@@ -42,16 +44,13 @@ class Patience:
         grown = min(self.backoff_longest, self.first * self.growth ** (attempt - 1))
         return grown * (0.5 + chance() / 2)
 
-    def wait(self, attempt: int, asked: float | None, spent: float) -> float | None:
-        """Seconds to wait before the next attempt; None where it would end after `total`.
+    def wait(self, attempt: int, asked: float | None, spent: float, *, reached: bool = True) -> float | None:
+        """Seconds to wait before the next attempt; None where that would take too long in all.
 
-        What Azure asks for is a lower bound up to `longest`.
+        What Azure asks for is waited for, up to `longest`; where it asks nothing, or no time at all, we back off.
         """
-        seconds = self.back_off(attempt)
-        if asked is not None:
-            seconds = max(seconds if asked <= 0 else asked, 0.0)
-            seconds = min(seconds, self.longest)
-        return seconds if spent + seconds <= self.total else None
+        seconds = min(asked, self.longest) if asked else self.back_off(attempt)
+        return seconds if spent + seconds <= (self.total if reached else self.unreached) else None
 
 
 def may_repeat(method: str, url: str, *, marked: bool = False) -> bool:

@@ -66,7 +66,8 @@ class PatientTransport(HttpTransport[Any, Any]):
             wait = None
             if repeatable and _may_pass(answer, failure) and _rewind(request):
                 asked = retry_after(answer.headers, self._clock.now()) if answer is not None else None
-                wait = self._patience.wait(attempt, asked, self._clock.monotonic() - started)
+                spent = self._clock.monotonic() - started
+                wait = self._patience.wait(attempt, asked, spent, reached=answer is not None)
             if wait is None:
                 if failure is not None:
                     raise failure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -53,19 +52,18 @@ class DefaultStore:
 class AzureSession:
     """One sign-in, shared by the workspaces of a run: the cloud, the credential, the transport."""
 
-    def __init__(self, clock: Clock, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._environ = os.environ if environ is None else environ
 
     @cached_property
     def cloud(self) -> Cloud:
         """Raises UsageError where the environment sends us elsewhere than Azure."""
-        return current_cloud(self._environ)
+        return current_cloud(os.environ)
 
     @cached_property
     def sign_in(self) -> SignIn:
         """How we sign in. Raises as `choose` does."""
-        return choose(self._environ)
+        return choose(os.environ)
 
     @cached_property
     def credential(self) -> Credential:

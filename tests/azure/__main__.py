@@ -49,7 +49,7 @@ async def serve(home: Path, seconds: float, parent: int | None) -> None:
     finally:
         entrance.close()
         control.close()
-        cloud.close()
+        await cloud.close()
 
 
 async def _until(stopped: asyncio.Event, end: float, parent: int | None) -> None:

@@ -73,13 +73,15 @@ class Cloud:
         self.clock = Clock()
         self.secrets = Secrets()
         self.tenancy = Tenancy(self.clock, self.secrets)
-        self.storage = Storage(self.secrets)
+        self.storage = Storage(self.secrets, self.clock, home / "storage")
         self.journal = Journal()
         self.faults = Faults()
         self.contract = Contract()
         self.durations: dict[str, float] = {}
         self.grants: dict[str, Grant] = {}
         """What a client id may do; one that is not named may do everything."""
+        self.without_blobs: set[str] = set()
+        """Client ids that have no role on blobs."""
         self.workspaces: dict[tuple[str, str, str], Workspace] = {}
         self._closing: list[Callable[[], None]] = []
         self._parts: dict[Any, Any] = {}
@@ -99,7 +101,9 @@ class Cloud:
         """Run it when the loopback stops, latest first: for processes and threads that were started."""
         self._closing.append(act)
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """End what was started for this cloud."""
+        await self.storage.close()
         while self._closing:
             self._closing.pop()()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from ctrain.serving import WorkspaceAddress
+from tests.azure import azurite
 from tests.azure.access import Grant
 from tests.azure.cloud import Cloud, Workspace
 from tests.azure.faults import Act, Rule
@@ -17,6 +18,10 @@ routes = Routes(CONTROL)
 @routes.get("/clock")
 def time(cloud: Cloud, call: Call) -> Reply:
     """{"now": seconds since the epoch, "offset": seconds ahead of real time}."""
+    return _time(cloud)
+
+
+def _time(cloud: Cloud) -> Reply:
     return Reply(200, {"now": cloud.clock.time(), "offset": cloud.clock.offset})
 
 
@@ -24,7 +29,7 @@ def time(cloud: Cloud, call: Call) -> Reply:
 def advance(cloud: Cloud, call: Call) -> Reply:
     """{"advance": seconds}: let so much time pass at once."""
     cloud.clock.advance(float(call.json()["advance"]))
-    return time(cloud, call)
+    return _time(cloud)
 
 
 @routes.post("/durations")
@@ -73,11 +78,11 @@ def add_application(cloud: Cloud, call: Call) -> Reply:
 
 @routes.put("/grants/{client}")
 def grant(cloud: Cloud, call: Call) -> Reply:
-    """{"actions": [...], "notActions": [...]}: all that this client may do from now on."""
+    """{"actions": [...], "notActions": [...], "blobs": true}: all that this client may do from now on."""
     wanted = call.json()
-    cloud.grants[call.params["client"]] = Grant(
-        tuple(wanted.get("actions", ["*"])), tuple(wanted.get("notActions", []))
-    )
+    client = call.params["client"]
+    (cloud.without_blobs.discard if wanted.get("blobs", True) else cloud.without_blobs.add)(client)
+    cloud.grants[client] = Grant(tuple(wanted.get("actions", ["*"])), tuple(wanted.get("notActions", [])))
     return Reply(204)
 
 
@@ -139,3 +144,9 @@ def remove_fault(cloud: Cloud, call: Call) -> Reply:
 def secrets(cloud: Cloud, call: Call) -> Reply:
     """Every secret handed out so far, and its kind."""
     return Reply(200, cloud.secrets.listed())
+
+
+@routes.get("/storage")
+def storage(cloud: Cloud, call: Call) -> Reply:
+    """{"missing": why there is no storage here, or null}."""
+    return Reply(200, {"missing": azurite.missing()})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import socket
 import struct
 import sys
 import traceback
 import uuid
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Final, assert_never
 from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
@@ -18,7 +20,7 @@ from aiohttp import web
 from tests.azure import access
 from tests.azure.cloud import Cloud
 from tests.azure.faults import Act, Rule
-from tests.azure.hosts import ARM, CONTROL, Host
+from tests.azure.hosts import ARM, BLOB, CONTROL, Host
 from tests.azure.journal import Entry
 from tests.azure.routing import Call, Directory, Found, Refused, Reply
 
@@ -34,10 +36,11 @@ class Front:
 
     def refuses(self, name: str) -> bool:
         """Whether nobody answers for that host name; then it is in the journal."""
-        if self._directory.host(name) is None:
-            self._missing(name, "CONNECT", "")
-            return True
-        return False
+        found = self._directory.host(name)
+        if found is not None and (found[0] is not BLOB or self.cloud.storage.has(found[1]["account"])):
+            return False
+        self._missing(name, "CONNECT", "")
+        return True
 
     def _missing(self, name: str, method: str, path: str) -> None:
         now = self.cloud.clock.time()
@@ -69,30 +72,34 @@ class Front:
     async def _with_fault(
         self, request: web.BaseRequest, host: Host, call: Call, entry: Entry, rule: Rule | None
     ) -> web.StreamResponse:
-        match rule and rule.act:
+        if rule is None:
+            return _response(await self.answer(host, call, entry))
+        match rule.act:
             case Act.ANSWER:
                 return _response(_made(rule))
             case Act.RESET_BEFORE:
                 return _reset(request)
             case Act.STALL:
-                await asyncio.sleep(rule.seconds if rule else 0)
+                await asyncio.sleep(rule.seconds)
             case Act.CHANGE:
-                await self._change(call, rule.change if rule else {})
+                await self._change(call, rule.change)
+            case Act.ANSWER_AFTER | Act.RESET_AFTER | Act.RESET_DURING | Act.TRUNCATE:
+                pass
+            case _:
+                assert_never(rule.act)
         reply = await self.answer(host, call, entry)
-        match rule and rule.act:
+        match rule.act:
             case Act.ANSWER_AFTER:
                 return _response(_made(rule))
             case Act.RESET_AFTER:
                 return _reset(request)
             case Act.RESET_DURING | Act.TRUNCATE:
-                return await _cut(request, reply, reset=_is_reset(rule))
+                return await _cut(request, reply, reset=rule.act is Act.RESET_DURING)
             case _:
                 return _response(reply)
 
     async def _change(self, call: Call, change: Mapping[str, object]) -> None:
         """Somebody else, who is allowed everything, is faster."""
-        import json
-
         path, _, query = str(change.get("path", call.target)).partition("?")
         other = Call(
             str(change.get("method", "PUT")),
@@ -114,7 +121,7 @@ class Front:
             route = self._directory.find(host, call.method, call.target.partition("?")[0])
             if host.audiences is not None and not (isinstance(route, Found) and not route.route.signed_in):
                 call = access.signed_in(self.cloud, host, call)
-                entry.principal = call.principal and call.principal.client_id
+                entry.principal = call.principal.client_id if call.principal else None
                 access.allowed(self.cloud, call)
             reply = await self._handled(host, call, entry)
         except Refused as refusal:
@@ -123,19 +130,20 @@ class Front:
 
     async def _handled(self, host: Host, call: Call, entry: Entry) -> Reply:
         found = self._directory.find(host, call.method, call.target.partition("?")[0] or call.path)
+        if not isinstance(found, Found):
+            entry.problem = "not modelled"
+            return _unmodelled(call, found).reply
+        if host is ARM and found.route.signed_in and not call.api_version:
+            message = "The api-version query parameter (?api-version=) is required for all requests."
+            return Refused(400, "MissingApiVersionParameter", message).reply
+        call = replace(call, params={**call.params, **{name: unquote(value) for name, value in found.params.items()}})
         try:
-            if not isinstance(found, Found):
-                entry.problem = "not modelled"
-                raise _unmodelled(call, found)
-            call = _with(call, found.params)
-            if host is ARM and found.route.signed_in and not call.api_version:
-                message = "The api-version query parameter (?api-version=) is required for all requests."
-                raise Refused(400, "MissingApiVersionParameter", message)
             made = found.route.handler(self.cloud, call)
             reply = await made if inspect.isawaitable(made) else made
         except Refused as refusal:
             reply = refusal.reply
-        except Exception:  # a bug of ours must reach the test that caused it, and not end the loopback
+        except Exception:  # noqa: BLE001
+            # a bug of ours must reach the test that caused it, and not end the loopback
             entry.problem = traceback.format_exc()
             sys.stderr.write(entry.problem)
             reply = Refused(500, "InternalServerError", "The loopback Azure has a bug; see its journal.").reply
@@ -149,12 +157,6 @@ def _unmodelled(call: Call, methods: set[str]) -> Refused:
         message = f"The requested resource does not support http method '{call.method}'."
         return Refused(405, "MethodNotAllowed", message, {"Allow": ", ".join(sorted(methods))})
     return Refused(404, "NotFound", f"The loopback Azure does not model {call.method} {call.path}.")
-
-
-def _with(call: Call, params: Mapping[str, str]) -> Call:
-    from dataclasses import replace
-
-    return replace(call, params={**call.params, **{name: unquote(value) for name, value in params.items()}})
 
 
 async def _read(request: web.BaseRequest, name: str, labels: Mapping[str, str]) -> Call:
@@ -189,13 +191,8 @@ def _response(reply: Reply) -> web.Response:
     return response
 
 
-def _made(rule: Rule | None) -> Reply:
-    assert rule is not None
+def _made(rule: Rule) -> Reply:
     return Reply(rule.status, rule.body, rule.headers)
-
-
-def _is_reset(rule: Rule | None) -> bool:
-    return rule is not None and rule.act is Act.RESET_DURING
 
 
 def _is_cut(rule: Rule | None) -> bool:
@@ -208,7 +205,7 @@ def _reset(request: web.BaseRequest) -> web.Response:
         peer: socket.socket | None = transport.get_extra_info("socket")
         if peer is not None:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()  # type: ignore[attr-defined]
+        transport.abort()
     return web.Response(status=500)
 
 

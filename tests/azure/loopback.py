@@ -52,11 +52,11 @@ class Loopback:
         self.ca = Path(ready["ca"])
         self._control = httpx.Client(base_url=f"http://127.0.0.1:{ready['control']}", trust_env=False, timeout=60)
 
-    def control(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+    def control(self, verb: str, where: str, body: Any = None, **query: Any) -> Any:
         """One control call; the answer's JSON. Raises on a refusal."""
-        answer = self._control.request(method, path, json=body, params=query)
+        answer = self._control.request(verb, where, json=body, params=query)
         if answer.is_error:
-            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
+            raise RuntimeError(f"{verb} {where}: {answer.status_code} {answer.text}")
         return answer.json() if answer.content else None
 
     def stop(self) -> None:
@@ -164,7 +164,7 @@ class Loopback:
 
     def mark(self) -> int:
         """The journal's length now, for `calls(since=...)`."""
-        return int(self.control("GET", "/journal", path="-")["length"])
+        return int(self.control("GET", "/journal", host="none")["length"])
 
     def calls(self, **patterns: Any) -> list[dict[str, Any]]:
         """Journal entries whose `method`, `host`, `path` match in full, from entry `since` on."""

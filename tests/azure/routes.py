@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.azure import control, sign_in
+from tests.azure import blobs, control, sign_in
 from tests.azure.arm import workspaces
 from tests.azure.routing import Directory, Routes
 
 MODULES: list[Routes] = [
     control.routes,
     *sign_in.ROUTES,
+    blobs.routes,
     workspaces.routes,
 ]
 

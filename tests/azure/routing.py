@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tests.azure.hosts import Host
 
@@ -75,7 +75,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back. A mapping, list or None in `body` is sent as JSON (None as nothing), bytes and text as they are."""
+    """What goes back. A mapping or list in `body` is sent as JSON, bytes and text as they are, None as nothing."""
 
     status: int = 200
     body: Any = None
@@ -133,6 +133,8 @@ class Refused(Exception):
 Handler = Callable[["Cloud", Call], Reply | Awaitable[Reply]]
 """A plain one runs on the event loop and must be quick; one that waits is `async` (see asyncio.to_thread)."""
 
+H = TypeVar("H", bound=Handler)
+
 
 @dataclass(frozen=True)
 class Route:
@@ -170,31 +172,31 @@ class Routes:
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
-    def on(self, method: str, path: str) -> Callable[[Handler], Handler]:
+    def on(self, method: str, path: str) -> Callable[[H], H]:
         """`method` may be `*` for any."""
 
-        def register(handler: Handler) -> Handler:
+        def register(handler: H) -> H:
             self._routes.append(Route(self.host, method, path, handler, compiled(path), self._signed_in))
             return handler
 
         return register
 
-    def get(self, path: str) -> Callable[[Handler], Handler]:
+    def get(self, path: str) -> Callable[[H], H]:
         return self.on("GET", path)
 
-    def put(self, path: str) -> Callable[[Handler], Handler]:
+    def put(self, path: str) -> Callable[[H], H]:
         return self.on("PUT", path)
 
-    def patch(self, path: str) -> Callable[[Handler], Handler]:
+    def patch(self, path: str) -> Callable[[H], H]:
         return self.on("PATCH", path)
 
-    def post(self, path: str) -> Callable[[Handler], Handler]:
+    def post(self, path: str) -> Callable[[H], H]:
         return self.on("POST", path)
 
-    def delete(self, path: str) -> Callable[[Handler], Handler]:
+    def delete(self, path: str) -> Callable[[H], H]:
         return self.on("DELETE", path)
 
-    def any(self, path: str) -> Callable[[Handler], Handler]:
+    def any(self, path: str) -> Callable[[H], H]:
         return self.on("*", path)
 
 

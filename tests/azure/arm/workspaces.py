@@ -44,6 +44,7 @@ def shown(workspace: Workspace, host: str = "management.azure.com") -> Body:
     government = host.endswith("usgovcloudapi.net")
     plane = f"{workspace.location}.api.{'ml.azure.us' if government else 'azureml.ms'}"
     group = workspace.arm_id.split("/providers/")[0]
+    notebooks = f"{workspace.workspace_id}.{workspace.location}.notebooks.azure.net"
     properties: Body = {
         "friendlyName": workspace.name,
         "description": "",
@@ -58,7 +59,7 @@ def shown(workspace: Workspace, host: str = "management.azure.com") -> Body:
         "creationTime": workspace.created,
         "notebookInfo": {
             "resourceId": workspace.workspace_id.replace("-", ""),
-            "fqdn": f"ml-{workspace.name}-{workspace.location}-{workspace.workspace_id}.{workspace.location}.notebooks.azure.net",
+            "fqdn": f"ml-{workspace.name}-{workspace.location}-{notebooks}",
             "isPrivateLinkEnabled": False,
             "notebookPreparationError": None,
         },

@@ -5,12 +5,14 @@ from __future__ import annotations
 from tests.azure import blobs, control, sign_in
 from tests.azure.arm import workspaces
 from tests.azure.routing import Directory, Routes
+from tests.azure.serving.routes import ROUTES as SERVING
 
 MODULES: list[Routes] = [
     control.routes,
     *sign_in.ROUTES,
     blobs.routes,
     workspaces.routes,
+    *SERVING,
 ]
 
 

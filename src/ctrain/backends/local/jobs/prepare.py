@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import assert_never
 
 from ctrain.backends.local.jobs.command import BadCommand, Word, required, resolve
-from ctrain.backends.local.jobs.inputs import bound_inputs, local_path
 from ctrain.backends.local.jobs.plan import (
     JobPlan,
     Joined,
@@ -36,6 +35,7 @@ from ctrain.pipeline.graph import (
     PipelineStep,
     ValueType,
 )
+from ctrain.pipeline.inputs import bound_inputs, local_path
 from ctrain.pipeline.values import checked
 from ctrain.training import Scalar, TrainingSpec
 

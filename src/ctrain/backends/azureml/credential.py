@@ -43,6 +43,7 @@ class Credential:
         self._lock = threading.RLock()
         self._inner: SupportsTokenInfo | None = None
         self._tokens: dict[tuple[str, ...], AccessTokenInfo] = {}
+        self._refused: dict[str, tuple[str, ...]] = {}
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """A token that is good for a while. Raises azure-identity's errors."""
@@ -62,15 +63,21 @@ class Credential:
         info = self.get_token_info(*scopes, options={"claims": claims} if claims else None)
         return AccessToken(info.token, info.expires_on)
 
+    def current(self, token: str) -> str:
+        """The token to send instead of that one: azure-core goes on sending one that Azure has refused."""
+        with self._lock:
+            return self.get_token_info(*self._refused[token]).token if token in self._refused else token
+
     def renewed(self, token: str) -> str | None:
         """Another token for what that one was for, after Azure refused it; None where it was none of ours."""
         with self._lock:
-            for scopes, known in list(self._tokens.items()):
-                if known.token == token:
-                    self._inner = None  # azure-identity would give the refused one again from its cache
-                    del self._tokens[scopes]
-                    return self.get_token_info(*scopes).token
-        return None
+            scopes = next((scopes for scopes, known in self._tokens.items() if known.token == token), None)
+            if scopes is None:
+                return None
+            self._refused[token] = scopes
+            self._inner = None  # azure-identity would give the refused one again from its cache
+            del self._tokens[scopes]
+            return self.get_token_info(*scopes).token
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -5,14 +5,15 @@ Wrap every call of theirs in `translated`. Arm and Dataplane do it themselves.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ctrain.backends.azureml.quiet import quiet
+from ctrain.backends.azureml.quiet import NOISY, quiet
 from ctrain.backends.azureml.refusals import Refusal, error_of, refusal_of, without_secrets
 from ctrain.errors import CtrainError, NotAllowed, PlatformUnavailable, TrainingFailed, UsageError
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 Kind = Callable[[BaseException, str, str | None], CtrainError]
 """What to make of an exception, given what we were doing, and the action that it takes."""
+
+THEIRS: Final = NOISY | {"requests", "urllib3", "httpx", "httpcore", "isodate", "jwt"}
+"""Where an exception that nobody foresaw is not ours."""
 
 last_request: Final[ContextVar[str]] = ContextVar("last_request", default="")
 """Azure's id of the last answer in this thread: for an SDK that fails on an answer without saying which."""
@@ -48,49 +52,58 @@ def translated(doing: str, *, needs: str | None = None) -> Iterator[None]:
 def failure_of(raised: BaseException, doing: str, needs: str | None = None) -> CtrainError | None:
     """The error of ours that an exception is; None where it is a bug of ours."""
     for kind in type(raised).__mro__:
-        known = KINDS.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
+        known = KINDS.get(_name(kind))
         if known is not None:
             return known(raised, doing, needs)
-    if not _in_ours(raised.__traceback__):
-        return _unexpected(raised, doing, needs)
-    return None
+    return _unexpected(raised, doing, needs) if _in_theirs(raised.__traceback__) else None
 
 
-def _in_ours(trace: TracebackType | None) -> bool:
-    """Whether the exception was raised in a line of ctrain's."""
-    name = ""
+def _name(kind: type) -> str:
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+
+
+def _in_theirs(trace: TracebackType | None) -> bool:
+    """Whether the exception came out of one of Azure's libraries."""
     while trace is not None:
-        name = trace.tb_frame.f_globals.get("__name__", "")
+        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in THEIRS:
+            return True
         trace = trace.tb_next
-    return name.partition(".")[0] == "ctrain"
+    return False
 
 
 def _words(raised: BaseException) -> str:
     """What an exception says, in one line without secrets."""
-    said = getattr(raised, "message", None) or str(raised) or type(raised).__name__
+    said = getattr(raised, "message", None) or _said(raised) or type(raised).__name__
     return " ".join(without_secrets(str(said)).split())[:600].rstrip(".")
+
+
+def _said(raised: BaseException) -> str:
+    try:
+        return str(raised)
+    except Exception:  # noqa: BLE001  some of theirs fall over themselves
+        return ""
 
 
 def _refused(raised: BaseException, doing: str, needs: str | None) -> CtrainError:
     """An HttpResponseError, by its status; without an answer, as unavailable."""
     from azure.core.exceptions import HttpResponseError
 
-    if not isinstance(raised, HttpResponseError) or raised.status_code is None:
+    if not isinstance(raised, HttpResponseError) or getattr(raised, "status_code", None) is None:
         return _unavailable(raised, doing, needs)
     return error_of(_refusal(raised), doing, needs)
 
 
 def _refusal(raised: HttpResponseError) -> Refusal:
-    response, body = raised.response, None
-    if response is not None:
-        try:
-            body = response.json() if hasattr(response, "json") else None
-        except Exception:  # noqa: BLE001  the body may be anything, and may have been read away; its words still are there
-            body = None
+    response: Any = raised.response
+    try:
+        body = json.loads(response.text())
+    except Exception:  # noqa: BLE001  the body may be anything (storage speaks XML), or read away; the words are there
+        body = None
     request = request_id(getattr(response, "headers", {}))
     found = refusal_of(raised.status_code or 0, body, request)
-    code = getattr(raised, "error_code", None) or getattr(raised.error, "code", None) or found.code
-    return Refusal(found.status, str(code or ""), found.message or raised.message, request)
+    code = found.code or getattr(raised, "error_code", None) or getattr(raised.error, "code", None)
+    message = found.message if body is not None else raised.message.partition("\n")[0]
+    return Refusal(found.status, str(code or ""), message, request)
 
 
 def request_id(headers: Mapping[str, str]) -> str:
@@ -165,9 +178,11 @@ ENTRA: Final[Mapping[str, str]] = {
 
 
 def _not_signed_in(raised: BaseException, doing: str, needs: str | None) -> CtrainError:
-    status = getattr(raised, "status_code", None)
+    status, cause = getattr(raised, "status_code", None), raised.__cause__
     if isinstance(status, int) and (status == 429 or status >= 500):
         return _refused(raised, doing, needs)
+    if cause is not None and KINDS.get(_name(type(cause))) is _unavailable:
+        return _unavailable(cause, doing, needs)
     words = _words(raised)
     code = re.search(r"AADSTS\d+", words)
     hint = ENTRA.get(code[0] if code else "", "run `ctrain doctor`; docs/azure-ml.md says how to sign in")
@@ -227,11 +242,14 @@ KINDS: Final[Mapping[str, Kind]] = {
     # below and beside them
     "msal.MsalError": _not_signed_in,
     "msal.ManagedIdentityError": _not_signed_in,
+    "msal.BrowserInteractionTimeoutError": _not_signed_in,
+    "msal.IdTokenError": _not_signed_in,
     "requests.RequestException": _unavailable,
     "urllib3.HTTPError": _unavailable,
     "httpx.HTTPError": _unavailable,
     "httpx.InvalidURL": _unexpected,
     "httpx.StreamError": _unexpected,
+    "httpx.CookieConflict": _unexpected,
     "builtins.ConnectionError": _unavailable,
     "builtins.TimeoutError": _unavailable,
     "builtins.OSError": _ours_to_fix,

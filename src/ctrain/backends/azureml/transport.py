@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
@@ -26,14 +26,23 @@ READ_SECONDS: Final = 60
 NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0, "retry_connect": 0, "retry_read": 0, "retry_status": 0}
 """For a client that takes this transport: it must not retry a second time."""
 
-Renew = Callable[[str], str | None]
-"""Given a token that was refused, another one, or None."""
+
+class Tokens(Protocol):
+    """Who knows better tokens than the one on a request."""
+
+    def current(self, token: str) -> str:
+        """The one to send instead; the same where it is good."""
+        ...
+
+    def renewed(self, token: str) -> str | None:
+        """Another one, after that one was refused; None where there is none."""
+        ...
 
 
 class PatientTransport(HttpTransport[Any, Any]):
     """Sends, waits and sends again. Safe in threads: each has a session of its own.
 
-    A token goes only where `may_see_token` says; where it is refused, `renew` gets another one, once.
+    A token goes only where `may_see_token` says; where it is refused, `tokens` gives another one, once.
     """
 
     def __init__(
@@ -41,21 +50,21 @@ class PatientTransport(HttpTransport[Any, Any]):
         clock: Clock,
         *,
         may_see_token: Callable[[str], bool],
-        renew: Renew | None = None,
+        tokens: Tokens | None = None,
         patience: Patience | None = None,
         marked: bool = False,
     ) -> None:
         self._clock = clock
         self._patience = patience or Patience()
         self._may_see_token = may_see_token
-        self._renew = renew
+        self._tokens = tokens
         self._marked = marked
         self._mine = threading.local()
 
     def send(self, request: Any, **options: Any) -> Any:
         """The answer. Raises azure-core's errors where none came; a refusal that stays is an answer."""
         repeatable = may_repeat(request.method, request.url, marked=options.pop("idempotent", self._marked))
-        self._check_host(request)
+        self._check_token(request)
         started, attempt, renewed = self._clock.monotonic(), 0, False
         while True:
             attempt += 1
@@ -84,17 +93,20 @@ class PatientTransport(HttpTransport[Any, Any]):
         last_request.set(request_id(answer.headers))
         return answer, None
 
-    def _check_host(self, request: Any) -> None:
+    def _check_token(self, request: Any) -> None:
         if "Authorization" in request.headers and not self._may_see_token(request.url):
             host = urlsplit(request.url).hostname
             raise ServiceRequestError(f"{host} is none of Azure's own hosts: no token is sent there")
+        token = _bearer(request)
+        if self._tokens is not None and token:
+            request.headers["Authorization"] = f"Bearer {self._tokens.current(token)}"
 
     def _renewed(self, request: Any, answer: Any) -> bool:
         """Put another token on the request. A challenge that asks for claims is azure-core's to answer."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if self._renew is None or scheme != "Bearer" or "claims=" in answer.headers.get("WWW-Authenticate", ""):
+        token = _bearer(request)
+        if self._tokens is None or not token or "claims=" in answer.headers.get("WWW-Authenticate", ""):
             return False
-        other = self._renew(token)
+        other = self._tokens.renewed(token)
         if other is None:
             return False
         request.headers["Authorization"] = f"Bearer {other}"
@@ -128,6 +140,12 @@ class PatientTransport(HttpTransport[Any, Any]):
         trace: TracebackType | None = None,
     ) -> None:
         return None
+
+
+def _bearer(request: Any) -> str:
+    """The token on a request; empty where there is none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme == "Bearer" else ""
 
 
 def _may_pass(answer: Any, failure: AzureError | None) -> bool:

@@ -85,9 +85,7 @@ class AzureSession:
         from ctrain.backends.azureml.transport import PatientTransport
 
         cloud = self.cloud
-        return PatientTransport(
-            self.clock, may_see_token=lambda url: is_service(url, cloud), renew=self.credential.renewed
-        )
+        return PatientTransport(self.clock, may_see_token=lambda url: is_service(url, cloud), tokens=self.credential)
 
     def requests(self, base: str, scope: str) -> Requests:
         """Requests below that base, with a token for that scope."""

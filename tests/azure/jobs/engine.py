@@ -1,0 +1,367 @@
+"""Running a job: fetch its parts, let the local engine run it, follow it, and keep what it makes in storage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Final
+
+from ctrain.backends.local.jobs.content import last_lines
+from ctrain.backends.local.jobs.state import JobState, StepState
+from ctrain.errors import CtrainError
+from ctrain.training import JobStatus, TrainingSpec
+from tests.azure.jobs.rebuild import ONLY_STEP, Rebuilt, rebuild
+from tests.azure.jobs.records import ENDED, Job, OutputAsset, Run, Step
+from tests.azure.jobs.resources import Resources
+from tests.azure.jobs.stored import Place, get, get_files, put, put_files
+from tests.azure.jobs.submission import first_properties
+from tests.azure.jobs.workshop import Jobs
+from tests.azure.routing import Body, Refused
+
+LOGS: Final = "workspaceartifactstore"
+OUTPUTS: Final = "workspaceblobstore"
+_EVERY: Final = 0.05
+"""How often a running job is looked at, in real seconds."""
+
+
+class Runner:
+    """One job, from its submission to its end."""
+
+    def __init__(self, jobs: Jobs, job: Job) -> None:
+        self.jobs = jobs
+        self.job = job
+        self.cloud = jobs.cloud
+        self.resources = Resources(jobs.cloud, jobs.workspace)
+        self.parts = Fetched(self.resources, jobs.workspace.home / "fetched")
+        self.rebuilt: Rebuilt | None = None
+
+    # -- the way of a job
+
+    async def run(self) -> None:
+        """Never raises: what goes wrong is the job's failure."""
+        try:
+            await self._run()
+        except Refused as refused:
+            self._fail(refused.message)
+        except CtrainError as error:
+            self._fail(str(error))
+        except OSError as error:
+            self._fail(f"{type(error).__name__}: {error}")
+
+    async def _run(self) -> None:
+        await self._wait("job.start")
+        self._is("Preparing")
+        await asyncio.to_thread(self._submit_parts)
+        await self._wait("job.prepare")
+        if self.cloud.durations.get("job.queue"):
+            self._is("Queued")
+            await self._wait("job.queue")
+        if self.job.cancelled:
+            self._end("Canceled")
+            return
+        await asyncio.to_thread(self.jobs.trainer.submit, self._spec())
+        self._note(f"Submitting the pipeline {self.job.id}")
+        self._is("Running")
+        state = await self._followed()
+        if state.status is not JobStatus.CANCELED:
+            self._is("Finalizing")
+        await self._wait("job.finalize")
+        await asyncio.to_thread(self._keep_logs)
+        await self._finish(state)
+
+    async def _wait(self, what: str) -> None:
+        """Virtual seconds, none unless a test asks for some; a cancelled job does not wait."""
+        until = self.jobs.now + self.cloud.durations.get(what, 0.0)
+        while self.jobs.now < until and not self.job.cancelled:
+            await self.cloud.clock.sleep(min(0.1, until - self.jobs.now))
+
+    def _is(self, status: str) -> None:
+        if status == "Preparing":
+            compute = str(self.job.submitted.get("computeId") or "").rpartition("/")[2]
+            self.job.properties |= first_properties(self.job, compute)
+        self.job.is_now(status, self.jobs.now)
+
+    def _fail(self, why: str) -> None:
+        self.job.error = why
+        self._end("Failed")
+
+    def _end(self, status: str) -> None:
+        for step in self.job.steps.values():
+            if step.status not in ENDED:
+                step.is_now("Canceled", self.jobs.now)
+        self._note(f"The pipeline ended {status}")
+        self.job.is_now(status, self.jobs.now)
+
+    def _note(self, what: str) -> None:
+        stamp = self.cloud.clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
+        self.job.log_lines.append(f"[{stamp}] {what}.")
+
+    # -- before
+
+    def _submit_parts(self) -> None:
+        folder = self.jobs.folder(self.job.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.rebuilt = rebuild(self.job.submitted, folder, self.parts)
+
+    def _spec(self) -> TrainingSpec:
+        assert self.rebuilt is not None
+        return TrainingSpec(
+            self.job.id,
+            self.rebuilt.file,
+            {},
+            self.job.experiment,
+            self.job.display_name,
+            dict(self.job.tags),
+            fresh=not self.job.pipeline,
+        )
+
+    # -- meanwhile
+
+    async def _followed(self) -> JobState:
+        """The job's last state. Steps' outputs are in storage before the step is told to have ended."""
+        while True:
+            if self.job.cancelled:
+                self._is("CancelRequested")
+                await asyncio.to_thread(self.jobs.trainer.cancel, self.job.id)
+            state = await asyncio.to_thread(self.jobs.state, self.job.id)
+            for step in state.steps if state else ():
+                await self._follow(step)
+            if state is not None and state.status.ended:
+                return state
+            await asyncio.sleep(_EVERY)
+
+    async def _follow(self, state: StepState) -> None:
+        if state.status is JobStatus.NOT_STARTED or (state.status is JobStatus.CANCELED and not state.started):
+            return
+        step = self._step(state)
+        if step.status in ENDED:
+            return
+        step.log, step.engine_run = state.log, state.run_id
+        match state.status:
+            case JobStatus.COMPLETED:
+                step.is_now("Finalizing", self.jobs.now)
+                await asyncio.to_thread(self._keep_outputs, step, Path(state.place))
+                await asyncio.to_thread(self.keep_log, step)
+                self._note(f"Completing processing run id {step.id}")
+                step.is_now("Completed", self.jobs.now)
+            case JobStatus.FAILED | JobStatus.CANCELED:
+                if state.status is JobStatus.FAILED:
+                    step.error = _failure(state)
+                await asyncio.to_thread(self.keep_log, step)
+                step.is_now(state.status.value, self.jobs.now)
+            case _:
+                step.is_now(state.status.value, self.jobs.now)
+        self._follow_inner()
+
+    def _step(self, state: StepState) -> Step:
+        """The step's record, made when it is first heard of, with those of the pipelines around it."""
+        if state.name not in self.job.steps:
+            assert self.rebuilt is not None
+            parent = self.job.id
+            names = state.name.split(".")
+            for depth in range(1, len(names) + 1):
+                name = ".".join(names[:depth])
+                made = self.job.steps.setdefault(name, self._new_step(name, parent, inner=depth < len(names)))
+                parent = made.id
+            if state.reused_from:
+                self._reuse(self.job.steps[state.name], Path(state.place))
+            self._note(f"Submitting 1 runs, first five are: {self.job.steps[state.name].id}")
+        return self.job.steps[state.name]
+
+    def _new_step(self, name: str, parent: str, *, inner: bool) -> Step:
+        assert self.rebuilt is not None
+        step = Step(self.jobs.step_id(self.job, name), self.jobs.now, name=name, parent=parent, pipeline=inner)
+        step.display_name = step.node
+        step.component = self.rebuilt.components.get(name, "")
+        step.is_now("Running" if inner else "Preparing", self.jobs.now)
+        return step
+
+    def _reuse(self, step: Step, place: Path) -> None:
+        """`place` is where the step was executed: JOB/steps/STEP in the engine's folder."""
+        earlier = self.jobs.jobs.get(place.parent.parent.name)
+        step.reused = earlier.steps.get(place.name) if earlier else None
+
+    def _follow_inner(self) -> None:
+        """A pipeline within stands as its steps stand."""
+        for step in self.job.steps.values():
+            if step.pipeline and step.status not in ENDED:
+                inner = [one for name, one in self.job.steps.items() if name.startswith(f"{step.name}.")]
+                if any(one.status == "Failed" for one in inner):
+                    step.error = _failed_children([one for one in inner if one.status == "Failed"])
+                    step.is_now("Failed", self.jobs.now)
+
+    # -- storage
+
+    def _keep_outputs(self, step: Step, place: Path) -> None:
+        """Into the store that the submission names, by default under azureml/{run}/{output}."""
+        if step.reused is not None:
+            step.outputs = dict(step.reused.outputs)
+            return
+        assert self.rebuilt is not None
+        for output in self._outputs_of(step.name):
+            made = place / "outputs" / output
+            kind = self.rebuilt.types.get((step.name, output), "uri_folder")
+            asset = self._asset(step, output, kind, file=made.is_file())
+            where = self.resources.in_datastore(asset.datastore, asset.path)
+            put_files(self.cloud.storage, where, made)
+            step.outputs[output] = asset
+
+    def _outputs_of(self, step: str) -> list[str]:
+        return next(list(planned.outputs) for planned in self.jobs.plan(self.job.id).steps if planned.name == step)
+
+    def _asset(self, step: Step, output: str, kind: str, *, file: bool) -> OutputAsset:
+        wished = self._wish(step.name, output).get("uri")
+        store, path = OUTPUTS, f"azureml/{step.id}/{output}"
+        if wished:
+            store, path = _split(wished.replace("${{name}}", step.id).replace("${{default_datastore}}", OUTPUTS))
+        path = path.rstrip("/") + ("" if file else "/")
+        part = "models" if kind.endswith("_model") else "data"
+        workspace = self.jobs.workspace
+        asset_id = (
+            f"azureml://locations/{workspace.location}/workspaces/{workspace.workspace_id}/{part}"
+            f"/azureml_{step.id}_output_data_{output}/versions/1"
+        )
+        return OutputAsset(kind, store, path, asset_id)
+
+    def _wish(self, step: str, output: str) -> Body:
+        """What the submission says of this output: of the job's own, if it is one."""
+        wished: Body = self.job.submitted.get("outputs") or {}
+        for name, made in self.jobs.plan(self.job.id).outputs.items():
+            if (made.step, made.output) == (step, output) and wished.get(name):
+                return dict(wished[name])
+        return {}
+
+    def _keep_logs(self) -> None:
+        for step in self.job.steps.values():
+            self.keep_log(step)
+
+    def keep_log(self, run: Run) -> None:
+        """Bring the run's log in storage up to date."""
+        if isinstance(run, Step) and not run.reused:
+            if run.log is None or not Path(run.log).is_file():
+                return
+            content = Path(run.log).read_bytes()
+            name = "user_logs/std_log.txt"
+        elif isinstance(run, Job) and run.pipeline:
+            content = ("\n".join(run.log_lines) + "\n").encode()
+            name = "logs/azureml/executionlogs.txt"
+        else:
+            return
+        if len(content) != run.logged:
+            where = self.resources.in_datastore(LOGS, f"ExperimentRun/dcid.{run.id}/{name}")
+            put(self.cloud.storage, where, content)
+            run.logged = len(content)
+
+    # -- after
+
+    async def _finish(self, state: JobState) -> None:
+        """Outputs and registered assets first, so that a job that is told to be `Completed` has them."""
+        if state.status is JobStatus.COMPLETED:
+            for name, made in self.jobs.plan(self.job.id).outputs.items():
+                self.job.outputs[name] = self.job.steps[made.step].outputs[made.output]
+            await self._register()
+        self.job.engine_run = state.run_id
+        failed = [step for step in self.job.steps.values() if step.status == "Failed" and not step.pipeline]
+        if state.status is JobStatus.FAILED:
+            only = self.job.steps.get(ONLY_STEP)
+            told = _failed_children(failed) if failed else state.error
+            self.job.error = only.error if only and not self.job.pipeline else told
+        for step in self.job.steps.values():
+            if step.pipeline and step.status not in ENDED:
+                step.is_now(state.status.value, self.jobs.now)
+        self._end(state.status.value)
+        await asyncio.to_thread(self.keep_log, self.job)
+
+    async def _register(self) -> None:
+        """Outputs that were given a name become assets of it."""
+        for name, output in (self.job.submitted.get("outputs") or {}).items():
+            if output.get("assetName") and name in self.job.outputs:
+                await self._register_one(self.job.outputs[name], output)
+
+    async def _register_one(self, asset: OutputAsset, wished: Body) -> None:
+        model = asset.kind.endswith("_model")
+        part, api_version = ("models", "2023-08-01-preview") if model else ("data", "2023-04-01-preview")
+        base = f"{self.jobs.workspace.arm_id}/{part}/{wished['assetName']}"
+        version = wished.get("assetVersion") or await self._next_version(base, api_version)
+        uri = self.jobs.uri(asset)
+        properties: Body = (
+            {"modelType": asset.kind, "modelUri": uri} if model else {"dataType": asset.kind, "dataUri": uri}
+        )
+        properties["description"] = wished.get("description")
+        await self.resources.ask(
+            "PUT", f"{base}/versions/{version}", api_version, json.dumps({"properties": properties}).encode()
+        )
+
+    async def _next_version(self, container: str, api_version: str) -> str:
+        try:
+            found = (await self.resources.ask("GET", container, api_version)).body
+        except Refused:
+            return "1"
+        return str(found["properties"].get("nextVersion") or "1")
+
+
+class Fetched:
+    """Parts of jobs, brought to this machine once."""
+
+    def __init__(self, resources: Resources, folder: Path) -> None:
+        self.resources = resources
+        self.storage = resources.cloud.storage
+        self.folder = folder
+
+    def resource(self, arm_id: str) -> Body:
+        return self.resources.get(arm_id)
+
+    def code(self, arm_id: str) -> Path:
+        """A code version never changes."""
+        return self._files(self.resources.place(arm_id, "code"), "code", "uri_folder")
+
+    def asset(self, uri: str, kind: str) -> Path:
+        return self._files(self.resources.place(uri, kind), "data", kind)
+
+    def _files(self, place: Place, part: str, kind: str) -> Path:
+        """What is there now; a store's paths may be written again, so they are always read again."""
+        folder = self.folder / part / place.account / place.container / place.path.strip("/")
+        if part == "data":
+            shutil.rmtree(folder, ignore_errors=True)
+        if kind == "uri_file":
+            content = get(self.storage, place)
+            if content is None:
+                raise _nothing(place)
+            file = folder / Path(place.path).name
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+            return file
+        if not folder.exists() and not get_files(self.storage, place, folder):
+            raise _nothing(place)
+        return folder
+
+
+def _nothing(place: Place) -> Refused:
+    return Refused(400, "UserError", f"There is nothing at {place.path} in the container {place.container}.")
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """Store and path of a datastore's URI."""
+    rest = uri.partition("datastores/")[2]
+    store, _, path = rest.partition("/")
+    return store, path.removeprefix("paths/")
+
+
+def _failure(state: StepState) -> str:
+    """What the service says of a user's process that failed."""
+    how = (state.error or "").partition("\n")[0]
+    said = last_lines(Path(state.log), 20) if state.log else ""
+    return (
+        f"Execution failed. {how[:1].upper()}{how[1:]}. Please check log file 'user_logs/std_log.txt' for error"
+        f" details. Error: {said}"
+    )
+
+
+def _failed_children(failed: list[Step]) -> str:
+    nodes = ", ".join(f"/{step.name.replace('.', '/')}" for step in failed)
+    return (
+        f"Pipeline has failed child jobs. Failed nodes: {nodes}. For more details and logs, please go to the job detail"
+        " page and check the child jobs."
+    )

@@ -1,0 +1,16 @@
+"""All routes of the jobs."""
+
+from __future__ import annotations
+
+from tests.azure.jobs import arm, components, control, dataplane, history, schedules, tracking
+from tests.azure.routing import Routes
+
+ROUTES: list[Routes] = [
+    arm.routes,
+    components.routes,
+    control.routes,
+    dataplane.routes,
+    history.routes,
+    schedules.routes,
+    tracking.routes,
+]

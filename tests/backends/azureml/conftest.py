@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from tests.azure import loopback
-from tests.azure.loopback import Loopback, Place
 
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
 from ctrain.backends.local.clock import SystemClock
+from tests.azure import loopback
+from tests.azure.loopback import Loopback, Place
 
 SIGN_IN = ("AZURE", "ACTIONS_ID", "SYSTEM_", "IDENTITY_", "MSI_", "GITHUB_", "TF_BUILD", "CTRAIN_", "ARM_")
 

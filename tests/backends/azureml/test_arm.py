@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from tests.azure.loopback import Loopback, Place
-from tests.backends.azureml.conftest import environment
 
 from ctrain.backends.azureml.arm import _needs
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
 from ctrain.backends.local.clock import SystemClock
 from ctrain.errors import Conflict, CtrainError, NotAllowed, PlatformUnavailable, UsageError
 from ctrain.serving import WorkspaceAddress
+from tests.azure.loopback import Loopback, Place
+from tests.backends.azureml.conftest import environment
 
 ENDPOINTS = "2022-02-01-preview"
 

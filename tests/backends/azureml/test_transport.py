@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.azure.loopback import Loopback, Place
-from tests.backends.azureml.clocks import CountingClock
-from tests.backends.azureml.conftest import environment
 
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
 from ctrain.errors import NotAllowed, PlatformUnavailable
+from tests.azure.loopback import Loopback, Place
+from tests.backends.azureml.clocks import CountingClock
+from tests.backends.azureml.conftest import environment
 
 GET_WORKSPACE = {"method": "GET", "host": "management.*", "path": r".*/workspaces/[^/]+\?.*"}
 

@@ -83,9 +83,10 @@ class Credential:
         """Nothing is held open."""
 
     def _fetch(self, scopes: tuple[str, ...], options: TokenRequestOptions | None) -> AccessTokenInfo:
-        if self._inner is None:
-            self._inner = self._make()
-        return self._inner.get_token_info(*scopes, options=options or {})
+        inner, self._inner = self._inner or self._make(), None
+        found = inner.get_token_info(*scopes, options=options or {})
+        self._inner = inner  # kept when it works only: msal gives a refusal again from its cache, without asking
+        return found
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,9 @@ def _not_signed_in(raised: BaseException, doing: str, needs: str | None) -> Ctra
     if cause is not None and KINDS.get(_name(type(cause))) is _unavailable:
         return _unavailable(cause, doing, needs)
     words = _words(raised)
+    down = re.search(r"HTTP Error: (429|5\d\d)", words)  # msal's words: it keeps no status
+    if down:
+        return error_of(Refusal(int(down[1]), "", words, last_request.get()), doing, needs)
     code = re.search(r"AADSTS\d+", words)
     hint = ENTRA.get(code[0] if code else "", "run `ctrain doctor`; docs/azure-ml.md says how to sign in")
     return NotAllowed(f"could not {doing}", why=f"signing in failed: {words}", hint=hint)

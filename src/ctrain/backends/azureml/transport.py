@@ -6,7 +6,7 @@ An azure-core transport, so that MLClient, Arm and the credentials take it alike
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -155,4 +155,4 @@ def _may_pass(answer: Any, failure: AzureError | None) -> bool:
 def _rewind(request: Any) -> bool:
     """Whether the request can be sent as it was. A stream can be read once; ours are bytes."""
     body = getattr(request, "body", None)
-    return body is None or isinstance(body, bytes | str)
+    return body is None or isinstance(body, bytes | str | Mapping)  # a mapping is a form

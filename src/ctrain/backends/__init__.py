@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ctrain.errors import UsageError
@@ -13,26 +14,32 @@ if TYPE_CHECKING:
     from ctrain.project import Project
 
 
-Say = Callable[[str], None]
-"""Tells the person who watches a line, such as who is signed in."""
 
 
-def _local(project: Project, _say: Say) -> Backend:
+@dataclass(frozen=True)
+class Visitor:
+    """Who opens a backend: how to tell them a line, such as who is signed in, and the CI run that they are, if any."""
+
+    say: Callable[[str], None]
+    run_url: str = ""
+
+
+def _local(project: Project, _visitor: Visitor) -> Backend:
     from ctrain.backends.local.connect import connect_local
 
     return connect_local(project)
 
 
-def _azureml(project: Project, say: Say) -> Backend:
+def _azureml(project: Project, visitor: Visitor) -> Backend:
     from ctrain.backends.azureml.connect import connect_azureml
 
-    return connect_azureml(project, say)
+    return connect_azureml(project, visitor.say, visitor.run_url)
 
 
-BACKENDS: Final[dict[str, Callable[[Project, Say], Backend]]] = {"local": _local, "azureml": _azureml}
+BACKENDS: Final[dict[str, Callable[[Project, Visitor], Backend]]] = {"local": _local, "azureml": _azureml}
 
 
-def connect(project: Project, name: str, say: Say) -> Backend:
+def connect(project: Project, name: str, visitor: Visitor) -> Backend:
     """Open the backend of that name. Raises UsageError, naming those there are, for any other."""
     if name not in BACKENDS:
         raise UsageError(
@@ -40,4 +47,4 @@ def connect(project: Project, name: str, say: Say) -> Backend:
             why=f"ctrain has: {', '.join(BACKENDS)}",
             hint="choose one with --backend, CTRAIN_BACKEND, or `backend:` in ctrain.yaml",
         )
-    return BACKENDS[name](project, say)
+    return BACKENDS[name](project, visitor)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctrain.backends import connect
+from ctrain.backends import Visitor, connect
 from ctrain.cli.ci import Caller, caller
 from ctrain.cli.git import read_source
 from ctrain.cli.progress import Progress
@@ -108,8 +108,8 @@ def project_file(named: Path | None) -> Path:
 def session(file: Path | None, backend: str | None, *, show: bool = True) -> Iterator[Session]:
     """Open everything a verb needs; give every lock back at the end, whatever happened."""
     project = load_project(project_file(file))
-    at = connect(project, backend or project.backend, say)
     who = caller(os.environ, f"{_user()}@{socket.gethostname()}")
+    at = connect(project, backend or project.backend, Visitor(say, who.run_url))
     source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)
     with Progress(at) if show else _silent() as tell:
         journal = Journal(at, f"{who.name} (process {os.getpid()})", tell)

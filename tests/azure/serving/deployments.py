@@ -12,7 +12,7 @@ from tests.azure.serving.endpoints import ENDPOINT, settle
 from tests.azure.serving.failures import Failure, Fate
 from tests.azure.serving.operations import Operation, Operations
 from tests.azure.serving.placement import Plan, cause, plan
-from tests.azure.serving.quota import check_cores, out_of_cores, reserved, used_cores
+from tests.azure.serving.quota import check_cores, out_of_cores, reserved
 from tests.azure.serving.resources import deployment_body
 from tests.azure.serving.rules import (
     BUSY,
@@ -70,7 +70,7 @@ def put_deployment(cloud: Cloud, call: Call) -> Reply:
     check_cores(cloud, endpoint.workspace, planned.instance_type, planned.instances, existing)
     fate = cloud.part(Settings).fate("deployment", endpoint.name, name)
     if fate.at_once and fate.failure is not None:
-        raise _refused_at_once(cloud, endpoint, planned, fate.failure)
+        raise _refused_at_once(endpoint, planned, fate.failure)
     deployment.body, deployment.modified = body, now
     endpoint.deployments[name.lower()] = deployment
     operation = _begin(cloud, call, endpoint, deployment, planned=planned, fate=fate)
@@ -119,7 +119,7 @@ def delete_deployment(cloud: Cloud, call: Call) -> Reply:
     seconds = cloud.duration("deployment.delete")
     operation = cloud.part(Operations).start(endpoint.workspace, "odidp", call.api_version, seconds, work=work)
     deployment.operation = operation
-    return Reply(202, None, cloud.part(Operations).headers(operation))
+    return Reply(202, b"null", {**cloud.part(Operations).headers(operation), "Content-Type": "application/json"})
 
 
 @routes.post(DEPLOYMENT + "/getLogs")
@@ -210,10 +210,9 @@ async def _brought_up(cloud: Cloud, endpoint: Endpoint, deployment: Deployment, 
     return cause(problem) if problem is not None else None
 
 
-def _refused_at_once(cloud: Cloud, endpoint: Endpoint, planned: Plan, failure: Failure) -> Refused:
+def _refused_at_once(endpoint: Endpoint, planned: Plan, failure: Failure) -> Refused:
     if failure.code == "OutOfQuota" and not failure.message:
         wanted = reserved(planned.instance_type, planned.instances)
-        used = used_cores(cloud, endpoint.workspace)
-        return out_of_cores(endpoint.workspace, planned.instance_type, used, used + wanted - 1, wanted)
+        return out_of_cores(endpoint.workspace, planned.instance_type, 0, wanted - 1, wanted)
     text = failure.message or failure.code
     return invalid(failure.code, text, "InferencingClientCreateDeploymentFailed")

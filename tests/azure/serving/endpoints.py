@@ -31,7 +31,7 @@ def list_endpoints(cloud: Cloud, call: Call) -> Reply:
     """All endpoints of the workspace, oldest first; `name` and `tags` of the query narrow them."""
     found = [
         _shown(endpoint)
-        for endpoint in cloud.workspace(call).part(Endpoints).all.values()
+        for endpoint in cloud.workspace(call).part(Endpoints).endpoints.values()
         if call.query.get("name", endpoint.name).lower() == endpoint.name.lower()
         and _has_tags(endpoint.body.get("tags") or {}, call.query.get("tags", ""))
     ]
@@ -103,7 +103,7 @@ def delete_endpoint(cloud: Cloud, call: Call) -> Reply:
     seconds = cloud.duration("endpoint.delete")
     operation = cloud.part(Operations).start(endpoint.workspace, "oeidp", call.api_version, seconds, work=work)
     endpoint.operation = operation
-    return Reply(202, None, cloud.part(Operations).headers(operation))
+    return Reply(202, b"null", {**cloud.part(Operations).headers(operation), "Content-Type": "application/json"})
 
 
 @routes.post(ENDPOINT + "/listKeys")

@@ -20,7 +20,7 @@ from tests.azure.routing import LOCATION, Body, Call, Refused, Reply, Routes
 if TYPE_CHECKING:
     from tests.azure.cloud import Cloud, Workspace
 
-NEVER: Final = "0001-01-01T00:00:00"
+NEVER: Final = "0001-01-01T00:00:00+00:00"
 SOON: Final = 0.5
 """Virtual seconds. Who asks for an operation that ends within them gets the answer when it has ended: Microsoft's
 clients ask again only after 5 or 30 real seconds."""
@@ -53,7 +53,7 @@ class Operation:
             "status": self.status,
             "startTime": self.started,
             "endTime": self.ended,
-            "percentComplete": 100.0 if self.done.is_set() else 0.0,
+            "percentComplete": 0.0,
         }
         return told | ({"error": self.error} if self.error is not None else {})
 

@@ -22,7 +22,7 @@ from ctrain.serving import DeploymentSpec, Probe, ScoringCode
 from tests.azure.cloud import Cloud
 from tests.azure.routing import Body
 from tests.azure.serving.failures import Failure
-from tests.azure.serving.lookup import NotThere, code_of, download, environment_there, model_of
+from tests.azure.serving.lookup import Files, NotThere, asset_of, environment_there
 from tests.azure.serving.resources import PROBE, REQUESTS
 from tests.azure.serving.rules import invalid
 from tests.azure.serving.state import Endpoint
@@ -74,46 +74,47 @@ class Plan:
 
     async def placed(self, cloud: Cloud, folder: Path, log: list[str]) -> Placement | Failure:
         """Fetch model and code into the folder, telling so in `log`, as the storage initializer does."""
-        return await asyncio.to_thread(self._fetched, cloud, folder, log)
-
-    def _fetched(self, cloud: Cloud, folder: Path, log: list[str]) -> Placement | Failure:
         workspace = self.endpoint.workspace
+        if not environment_there(cloud, workspace, self.environment):
+            return Failure("ResourceNotFound", f"The environment {self.environment} was not found.")
+        files = Files(cloud, workspace)
         try:
-            if not environment_there(cloud, workspace, self.environment):
-                return Failure("ResourceNotFound", f"The environment {self.environment} was not found.")
-            model = self._model(cloud, folder, log)
-            code = self._code(cloud, folder, log)
+            code = None
+            if self.code is not None:
+                code = folder / "code"
+                uri = asset_of(cloud, workspace, "codes", self.code).uri
+                await _told(log, "the code", files, uri, code)
+            model = await self._model(cloud, files, folder, log)
         except NotThere as problem:
             log.append(f"Failed: {problem}")
-            return Failure("BadArgument", f"Startup task failed: Unable to download user model or code: {problem}")
+            return Failure("BadArgument", f"Startup task failed: Unable to download user model or code: {problem}.")
+        if code is not None and self.spec.scoring is not None and not (code / self.spec.scoring.script).is_file():
+            return Failure("ResourceNotReady", f"The code has no file {self.spec.scoring.script}.")
         return Placement(self.spec, model, Path(sys.executable), code)
 
-    def _model(self, cloud: Cloud, folder: Path, log: list[str]) -> Path:
-        root = folder / "azureml-models" / self.spec.model / str(self.spec.model_version)
-        root.mkdir(parents=True)
+    async def _model(self, cloud: Cloud, files: Files, folder: Path, log: list[str]) -> Path:
+        """What `AZUREML_MODEL_DIR` will be."""
+        root = folder / "azureml-models"
         if not self.spec.model_uri:
+            root.mkdir()
             return root
-        found = model_of(cloud, self.endpoint.workspace, self.spec.model_uri)
+        found = asset_of(cloud, self.endpoint.workspace, "models", self.spec.model_uri)
+        root = root / found.name / found.version
         inside = root / PurePosixPath(found.uri.rstrip("/")).name
-        log.append(f"Downloading model {found.name}:{found.version}")
-        download(cloud, self.endpoint.workspace, found.uri, inside)
-        log.append("Downloaded.")
-        if self.code is None and not (inside / "MLmodel").is_file():
+        await _told(log, f"the model {found.name}:{found.version}", files, found.uri, inside)
+        if self.code is not None:
+            return root
+        if not (inside / "MLmodel").is_file():
             raise NotThere(
                 f"the model {found.name}:{found.version} has no MLmodel file, and there is no scoring script"
             )
-        return inside if self.code is None else root
+        return inside
 
-    def _code(self, cloud: Cloud, folder: Path, log: list[str]) -> Path | None:
-        if self.code is None or self.spec.scoring is None:
-            return None
-        log.append("Downloading code")
-        code = folder / "code"
-        download(cloud, self.endpoint.workspace, code_of(cloud, self.endpoint.workspace, self.code), code)
-        log.append("Downloaded.")
-        if not (code / self.spec.scoring.script).is_file():
-            raise NotThere(f"the code has no file {self.spec.scoring.script}")
-        return code
+
+async def _told(log: list[str], what: str, files: Files, uri: str, target: Path) -> None:
+    log.append(f"Downloading {what}.")
+    await asyncio.to_thread(files.download, uri, target)
+    log.append("Downloaded.")
 
 
 def plan(endpoint: Endpoint, name: str, body: Body) -> Plan:
@@ -153,7 +154,7 @@ def _check(endpoint: Endpoint, spec: DeploymentSpec, sent: Body) -> None:
     if spec.scoring is None and spec.model_uri:
         cloud = endpoint.workspace.cloud
         try:
-            found = model_of(cloud, endpoint.workspace, spec.model_uri)
+            found = asset_of(cloud, endpoint.workspace, "models", spec.model_uri)
         except NotThere:
             return  # told by the operation: "Unable to download user model"
         if found.kind != "mlflow_model" and not sent.get("environmentId"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from tests.azure.cloud import Cloud, Workspace
@@ -36,22 +36,27 @@ def reserved(instance_type: str, instances: int) -> int:
     return math.ceil(RESERVE * instances) * cores(instance_type)
 
 
-def used_cores(cloud: Cloud, workspace: Workspace, but: Deployment | None = None) -> int:
-    """Cores that deployments of the subscription hold in the region."""
+def used_cores(cloud: Cloud, workspace: Workspace, sizes: Collection[str], but: Deployment | None = None) -> int:
+    """Cores that deployments of the subscription hold in the region, of these sizes (in lower case)."""
     return sum(
-        reserved(str(deployment.settings.get("instanceType", "")), deployment.instances)
+        reserved(size, deployment.instances)
         for endpoint in in_region(cloud, workspace)
         for deployment in endpoint.deployments.values()
-        if deployment is not but
+        if deployment is not but and (size := str(deployment.settings.get("instanceType", "")).lower()) in sizes
     )
 
 
 def check_cores(cloud: Cloud, workspace: Workspace, instance_type: str, instances: int, but: Deployment | None) -> None:
-    """Refuses what goes past the quota."""
-    limit = cloud.part(Settings).cores_limit
+    """Refuses what goes past the quota of the machine's family; only a quota that a test has set is kept to."""
+    from tests.azure.arm.quotas import SIZES, Limits  # quotas tells what is in use here
+
+    families = {size.name.lower(): size.family for size in SIZES}
+    family = families.get(instance_type.lower(), "")
+    limit = cloud.part(Limits).cores.get((workspace.location.lower(), family))
     if limit is None:
         return
-    used, wanted = used_cores(cloud, workspace, but), reserved(instance_type, instances)
+    sizes = [name for name, other in families.items() if other == family]
+    used, wanted = used_cores(cloud, workspace, sizes, but), reserved(instance_type, instances)
     if used + wanted > limit:
         raise out_of_cores(workspace, instance_type, used, limit, wanted)
 

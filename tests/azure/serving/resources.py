@@ -1,4 +1,7 @@
-"""How endpoints and deployments look in ARM's JSON, at every api-version alike."""
+"""How endpoints and deployments look in ARM's JSON, at every api-version alike.
+
+Shapes: the recordings in Azure/azure-sdk-assets, python/sdk/ml/azure-ai-ml/tests/recordings/online_services.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ TYPE: Final = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 def endpoint_body(endpoint: Endpoint, traffic: dict[str, int], mirror: dict[str, int]) -> Body:
     """The resource, with this traffic."""
     sent = endpoint.body["properties"]
+    url = None if endpoint.state == "Creating" else endpoint.scoring_url
     properties = {
         "authMode": endpoint.auth_mode,
         "description": sent.get("description"),
@@ -23,8 +27,9 @@ def endpoint_body(endpoint: Endpoint, traffic: dict[str, int], mirror: dict[str,
         "mirrorTraffic": mirror,
         "publicNetworkAccess": sent.get("publicNetworkAccess") or "Enabled",
         "provisioningState": endpoint.state,
-        "scoringUri": endpoint.scoring_url,
-        "swaggerUri": endpoint.scoring_url.removesuffix("/score") + "/swagger.json",
+        "scoringUri": url,
+        "swaggerUri": url and url.removesuffix("/score") + "/swagger.json",
+        "compute": None,
     }
     return _resource(endpoint, endpoint.arm_id, TYPE, endpoint.name, properties) | {
         "identity": _identity(endpoint),
@@ -40,6 +45,9 @@ def deployment_body(endpoint: Endpoint, deployment: Deployment) -> Body:
         "appInsightsEnabled": False,
         "egressPublicNetworkAccess": "Enabled",
         "scaleSettings": {"scaleType": "Default"},
+        "environmentVariables": {},
+        "modelMountPath": None,
+        "dataCollector": None,
         **{name: value for name, value in sent.items() if value is not None},
         "requestSettings": {**REQUESTS, **_given(sent.get("requestSettings"))},
         "livenessProbe": {**PROBE, **_given(sent.get("livenessProbe"))},
@@ -48,7 +56,12 @@ def deployment_body(endpoint: Endpoint, deployment: Deployment) -> Body:
         "provisioningState": deployment.state,
     }
     arm_id = f"{endpoint.arm_id}/deployments/{deployment.name}"
-    sku = {"name": "Default", **_given(deployment.body.get("sku")), "capacity": deployment.instances}
+    sku = {
+        "name": "Default",
+        "tier": "Standard",
+        **_given(deployment.body.get("sku")),
+        "capacity": deployment.instances,
+    }
     return _resource(deployment, arm_id, f"{TYPE}/deployments", deployment.name, properties) | {
         "sku": sku,
         "kind": deployment.body.get("kind") or "Managed",
@@ -56,11 +69,11 @@ def deployment_body(endpoint: Endpoint, deployment: Deployment) -> Body:
     }
 
 
-# Defaults: "CLI (v2) managed online deployment YAML schema" on Microsoft Learn, RequestSettings and ProbeSettings.
+# Defaults: as recorded, and in "CLI (v2) managed online deployment YAML schema" on Microsoft Learn.
 REQUESTS: Final[Body] = {
     "requestTimeout": "PT5S",
     "maxConcurrentRequestsPerInstance": 1,
-    "maxQueueWait": "PT0.5S",
+    "maxQueueWait": "PT0S",
 }
 PROBE: Final[Body] = {
     "initialDelay": "PT10S",

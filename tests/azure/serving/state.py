@@ -154,17 +154,17 @@ class Endpoints:
     def __init__(self, cloud: Cloud, workspace: Workspace) -> None:
         self._region = cloud.part(Region)
         self.workspace = workspace
-        self.all: dict[str, Endpoint] = {}
+        self.endpoints: dict[str, Endpoint] = {}
 
     def find(self, name: str) -> Endpoint | None:
-        return self.all.get(name.lower())
+        return self.endpoints.get(name.lower())
 
     def add(self, endpoint: Endpoint) -> None:
-        self.all[endpoint.name.lower()] = endpoint
+        self.endpoints[endpoint.name.lower()] = endpoint
         self._region.endpoints[self.workspace.location.lower(), endpoint.name.lower()] = endpoint
 
     def forget(self, endpoint: Endpoint) -> None:
-        self.all.pop(endpoint.name.lower(), None)
+        self.endpoints.pop(endpoint.name.lower(), None)
         self._region.endpoints.pop((self.workspace.location.lower(), endpoint.name.lower()), None)
 
 
@@ -194,10 +194,10 @@ class Settings:
         self.stale_reads = 1
         self.routing_lag = 0.2
         """Virtual seconds for which the front door keeps to the old split after a change has succeeded."""
-        self.token_lifetime = 3600.0
+        self.token_lifetime = 86_400.0
+        """Seconds, half of them until it should be refreshed: as recorded."""
         self.endpoints_limit = 100
         """Endpoints a subscription may have in a region. Source: "Manage and increase quotas for resources"."""
-        self.cores_limit: int | None = None
         self.planned: list[Planned] = []
 
     def fate(self, kind: str, endpoint: str, deployment: str = "") -> Fate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.azure.jobs import arm, components, control, dataplane, history, schedules, tracking
+from tests.azure.jobs import arm, components, control, dataplane, discovery, history, schedules, tracking
 from tests.azure.routing import Routes
 
 ROUTES: list[Routes] = [
@@ -10,6 +10,7 @@ ROUTES: list[Routes] = [
     components.routes,
     control.routes,
     dataplane.routes,
+    discovery.routes,
     history.routes,
     schedules.routes,
     tracking.routes,

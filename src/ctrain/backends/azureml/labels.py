@@ -1,0 +1,29 @@
+"""What a label of an asset stands for now."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from ctrain.backends.azureml.bodies import text
+from ctrain.backends.azureml.workspace import AzureWorkspace
+
+Kind = Literal["environments", "data", "models"]
+
+VERSIONS: Final[dict[Kind, str]] = {
+    "environments": "2023-04-01-preview",
+    "data": "2023-04-01-preview",
+    "models": "2023-08-01-preview",
+}
+"""The api-versions at which azure-ai-ml 1.35 reads them."""
+
+
+def latest(workspace: AzureWorkspace, reference: str, kind: Kind) -> str:
+    """`azureml:name:version` for an `azureml:name@latest`: one request.
+
+    What has no such label stays as it is: Azure itself will say so when the job is submitted.
+    """
+    name, _, label = reference.removeprefix("azureml:").partition("@")
+    if label != "latest":
+        return reference
+    found = text(workspace.arm.get(f"{kind}/{name}", VERSIONS[kind]), "properties", "latestVersion")
+    return f"azureml:{name}:{found}" if found else reference

@@ -1,0 +1,79 @@
+"""The blob containers behind a workspace's datastores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ctrain.backends.azureml.addresses import StorePath
+from ctrain.backends.azureml.bodies import find, needed, section, text
+from ctrain.backends.azureml.cloud import trusted
+from ctrain.backends.azureml.failures import translated
+from ctrain.backends.azureml.workspace import WORKSPACES, AzureWorkspace
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+READ_BLOBS: Final = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
+
+_CONTAINER: Final = {"AzureBlob": "containerName", "AzureDataLakeGen2": "filesystem"}
+"""Kinds of datastores whose files the blob service shows, and which property names the container."""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A blob's name, its size in bytes, and what changes when its content does: MD5 where storage has it, else ETag."""
+
+    name: str
+    size: int
+    mark: str
+
+
+class Stores:
+    """Opens each datastore once."""
+
+    def __init__(self, workspace: AzureWorkspace) -> None:
+        self._workspace = workspace
+        self._opened: dict[str, ContainerClient | None] = {}
+
+    def container(self, store: str) -> ContainerClient | None:
+        """The datastore's container; None where there is no such datastore, or it keeps no blobs."""
+        if store not in self._opened:
+            self._opened[store] = self._open(store)
+        return self._opened[store]
+
+    def _open(self, store: str) -> ContainerClient | None:
+        from azure.storage.blob import ContainerClient
+
+        arm, cloud = self._workspace.arm, self._workspace.cloud
+        found = section(arm.get(f"datastores/{store}", WORKSPACES), "properties")
+        where = _CONTAINER.get(text(found, "datastoreType") or "")
+        if where is None:
+            return None
+        account, container = needed(found, "accountName"), needed(found, where)
+        secret: str | None = None
+        if text(found, "credentials", "credentialsType") in {"AccountKey", "Sas"}:
+            body = arm.post(f"datastores/{store}/listSecrets", WORKSPACES, {"expirableSecret": False}, idempotent=True)
+            secret = needed(body, "key") if find(body, "key") else needed(body, "sasToken")
+        url = trusted(cloud.blob_url(account), cloud)
+        credential = self._workspace.session.credential if secret is None else secret
+        with translated(f"open the datastore {store}"):
+            return ContainerClient(url, container, credential=credential, connection_timeout=10, read_timeout=60)
+
+
+def blobs_at(container: ContainerClient, place: StorePath) -> Iterator[Blob]:
+    """The one blob of that name, or all below it as a folder; nothing where there is neither.
+
+    Empty blobs that only stand for a folder are left out.
+    """
+    path = place.path.rstrip("/")
+    with translated(f"list {place.uri}", needs=READ_BLOBS):
+        for found in container.list_blobs(name_starts_with=path):
+            below = found.name.startswith(f"{path}/") or not path
+            if not (below or found.name == place.path) or found.name.endswith("/"):
+                continue
+            if found.size == 0 and (found.metadata or {}).get("hdi_isfolder"):
+                continue
+            md5 = found.content_settings.content_md5
+            yield Blob(found.name, int(found.size or 0), bytes(md5).hex() if md5 else str(found.etag))

@@ -150,3 +150,9 @@ def secrets(cloud: Cloud, call: Call) -> Reply:
 def storage(cloud: Cloud, call: Call) -> Reply:
     """{"missing": why there is no storage here, or null}."""
     return Reply(200, {"missing": azurite.missing()})
+
+
+@routes.get("/contract")
+def contract(cloud: Cloud, call: Call) -> Reply:
+    """What was held to the published types so far, and what was wrong."""
+    return Reply(200, cloud.contract.listed())

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from tests.azure import blobs, control, sign_in
-from tests.azure.arm import workspaces
+from tests.azure.arm import (
+    codes,
+    computes,
+    data,
+    datastores,
+    environments,
+    models,
+    permissions,
+    quotas,
+    workspaces,
+)
+from tests.azure.jobs.routes import ROUTES as JOBS
+from tests.azure.registries.routes import ROUTES as REGISTRIES
 from tests.azure.routing import Directory, Routes
 from tests.azure.serving.routes import ROUTES as SERVING
 
@@ -12,7 +24,18 @@ MODULES: list[Routes] = [
     *sign_in.ROUTES,
     blobs.routes,
     workspaces.routes,
+    datastores.routes,
+    computes.routes,
+    permissions.routes,
+    quotas.routes,
+    quotas.control,
+    codes.routes,
+    environments.routes,
+    data.routes,
+    models.routes,
     *SERVING,
+    *REGISTRIES,
+    *JOBS,
 ]
 
 

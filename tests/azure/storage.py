@@ -149,7 +149,7 @@ class Storage:
         target = call.target
         if trusted:
             del headers["authorization"]
-            target += ("&" if "?" in target else "?") + self._account_sas(account)
+            target += ("&" if "?" in target else "?") + self.account_sas(account)
         if self._session is None:
             self._session = aiohttp.ClientSession(auto_decompress=False, trust_env=False)
         from yarl import URL
@@ -168,10 +168,11 @@ class Storage:
                 kept["Content-Length"] = answer.headers["Content-Length"]
             return Reply(answer.status, body, kept)
 
-    def _account_sas(self, account: str) -> str:
-        from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+    def account_sas(self, account: str) -> str:
+        """A signature for all of the account, for a day of virtual time; planted."""
+        from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, generate_account_sas
 
-        return generate_account_sas(
+        sas = generate_account_sas(
             account,
             self._pool[account],
             ResourceTypes(service=True, container=True, object=True),
@@ -186,8 +187,11 @@ class Storage:
                 process=True,
                 tag=True,
             ),
-            self._clock.now() + timedelta(hours=1),
+            self._clock.now() + timedelta(days=1),
+            services=Services(blob=True),
         )
+        self._planted.plant_url(f"?{sas}", "SAS")
+        return sas
 
     async def close(self) -> None:
         """Stop Azurite; nothing is kept."""

@@ -217,7 +217,7 @@ def next_step(rollout: Rollout, seen: Seen) -> Action:
     if seen.rejected is not None:
         return _restore(endpoint, name, seen.before, seen.rejected)
     target = endpoint.deployments.get(name)
-    if target is None:
+    if target is None or target.state is DeploymentState.CANCELED:
         return Place(rollout.target)
     if target.state is DeploymentState.FAILED:
         # In a line: what may follow is the end of the log, which is recorded with the rejection.
@@ -249,7 +249,7 @@ def _tidy(endpoint: Endpoint, name: str, before: Traffic) -> Action:
     """Keep what served before this rollout. Where nothing new took over, nothing is in the way."""
     if name in before:
         return Done()
-    for other in sorted(endpoint.deployments):
+    for other in sorted(_to_stay(endpoint)):
         if other != name and other not in before:
             return Remove(other, "it is older than the one that is kept for a rollback")
     return Done()
@@ -260,9 +260,14 @@ def _restore(endpoint: Endpoint, name: str, before: Traffic, why: str) -> Action
         if all(_healthy(endpoint.deployments.get(other)) for other in before):
             return Shift(dict.fromkeys(endpoint.traffic, 0) | dict(before))
         return Stuck(why)
-    if name in endpoint.deployments and name not in before:
+    if name in _to_stay(endpoint) and name not in before:
         return Remove(name, "it was given up")
     return Restored(why)
+
+
+def _to_stay(endpoint: Endpoint) -> set[str]:
+    """Those that are not on their way out already: nobody has to wait for the end of them."""
+    return {name for name, one in endpoint.deployments.items() if one.state is not DeploymentState.DELETING}
 
 
 def _healthy(deployment: Deployment | None) -> bool:

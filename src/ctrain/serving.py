@@ -28,12 +28,16 @@ class WorkspaceAddress:
 
 
 class DeploymentState(StrEnum):
-    """The provisioning states of Azure ML deployments that we act upon."""
+    """The provisioning states of Azure ML deployments that we act upon.
+
+    `CANCELED` is for one that did not come up for no fault of its own: placing it again may help.
+    """
 
     CREATING = "Creating"
     UPDATING = "Updating"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
+    CANCELED = "Canceled"
     DELETING = "Deleting"
 
 

@@ -10,10 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from tests.azure.arm.codes import CODES
+from tests.azure.arm.data import DATA
+from tests.azure.arm.environments import ENVIRONMENTS
+from tests.azure.arm.models import MODELS
 from tests.azure.cloud import Cloud, system_data
 from tests.azure.routing import Body, Call, Refused
 
 KINDS: Final = ("models", "environments", "data", "components", "codes")
+_SHOWN: Final = {kind.plural: kind.shown for kind in (CODES, DATA, ENVIRONMENTS, MODELS)}
 PATIENCE: Final = 3.0
 """Real seconds for which an answer waits for an operation that is about to end: clients ask again after 30."""
 
@@ -217,7 +222,8 @@ def version_body(registry: Registry, kind: str, container: Container, version: V
         "properties": {},
         "isAnonymous": False,
         "isArchived": False,
-        **version.properties,
+        **_SHOWN.get(kind, {}),
+        **{name: value for name, value in version.properties.items() if value is not None},
         "provisioningState": "Succeeded",
     }
     return {

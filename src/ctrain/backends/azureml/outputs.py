@@ -18,7 +18,7 @@ from ctrain.backends.azureml.addresses import StorePath, store_path
 from ctrain.backends.azureml.bodies import section, text
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.history import Asset, History, Run
-from ctrain.backends.azureml.jobs import Job
+from ctrain.backends.azureml.jobs import Job, find_job
 from ctrain.backends.azureml.stores import READ_BLOBS, Blob, Stores, blobs_at
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.errors import PlatformUnavailable, TrainingFailed
@@ -61,8 +61,11 @@ class Outputs:
         known = section(self._workspace.region.post(f"{plane}/batchGetResolvedUris", body, idempotent=True), "values")
         return {name: uri for name, asset in wanted.items() if (uri := text(known.get(asset), key))}
 
-    def place(self, job: Job, output: str) -> StorePath:
-        """Where one output is. Raises TrainingFailed where the job has none of that name."""
+    def place(self, name: str, output: str) -> StorePath:
+        """Where one output of that job is. Raises TrainingFailed where it has none of that name."""
+        job = find_job(self._workspace.arm, name)
+        if job is None:
+            raise _no_output(name, output, "there is no job of that name in the workspace")
         root = History(self._workspace.region).run(job.source)
         found = store_path(self.places(job, root).get(output, ""))
         if found is not None:
@@ -71,29 +74,24 @@ class Outputs:
         if output in known:
             # where Azure ML puts what nobody placed; the SDK looks there as well (`_get_named_output_uri`)
             return StorePath(self._workspace.store.name, f"azureml/{job.source}/{output}/")
-        raise TrainingFailed(
-            f"the job {job.name} has no output {output!r}",
-            why=f"its outputs are: {', '.join(known) or 'none'}",
-            hint="name one of the pipeline's outputs, of a job that was completed",
-        )
+        raise _no_output(name, output, f"its outputs are: {', '.join(known) or 'none'}")
 
-    def fetch(self, job: Job, output: str, cache: Path) -> Path:
-        """A local copy of one output, in the cache: a folder, or the file where the output is one.
+    def fetch(self, job: str, output: str, place: StorePath, cache: Path) -> Path:
+        """A local copy of what is at that place, in the cache: a folder, or the file where the output is one.
 
-        Raises TrainingFailed where there is no such output, where it is gone, or holds what cannot be brought here.
+        Raises TrainingFailed where it is gone, or holds what cannot be brought here.
         """
-        place = self.place(job, output)
         container = self._stores.container(place.store)
         if container is None:
             raise TrainingFailed(
-                f"the output {output!r} of the job {job.name} cannot be fetched",
+                f"the output {output!r} of the job {job} cannot be fetched",
                 why=f"{place.uri} is in no blob store that this workspace knows",
                 hint="let the pipeline write it to a blob datastore",
             )
         found = _within_limits(blobs_at(container, place), place)
         if not found:
             raise TrainingFailed(
-                f"the output {output!r} of the job {job.name} is gone",
+                f"the output {output!r} of the job {job} is gone",
                 why=f"there is nothing at {place.uri}",
                 hint="train again with --fresh",
             )
@@ -103,6 +101,11 @@ class Outputs:
             _fill(folder, container, found, names)
         os.utime(folder)
         return folder / place.last if names.get(place.path) == place.last else folder
+
+
+def _no_output(job: str, output: str, why: str) -> TrainingFailed:
+    hint = "name one of the pipeline's outputs, of a job that was completed"
+    return TrainingFailed(f"the job {job} has no output {output!r}", why=why, hint=hint)
 
 
 def _within_limits(blobs: Iterable[Blob], place: StorePath) -> list[Blob]:

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from ctrain.backends.azureml.jobs import cancel_job, find_job
+from ctrain.backends.azureml.addresses import store_path
+from ctrain.backends.azureml.jobs import cancel_job
 from ctrain.backends.azureml.labels import latest
 from ctrain.backends.azureml.logs import Logs
 from ctrain.backends.azureml.outputs import Outputs
@@ -15,7 +16,7 @@ from ctrain.backends.azureml.preview import preview, read_for_azure
 from ctrain.backends.azureml.submission import submit
 from ctrain.backends.azureml.watching import Watch
 from ctrain.backends.azureml.workspace import AzureWorkspace
-from ctrain.errors import CtrainError, PlatformUnavailable, TrainingFailed
+from ctrain.errors import CtrainError, PlatformUnavailable
 from ctrain.ports import Pace
 from ctrain.training import Preview, TrainingRun, TrainingSpec
 
@@ -89,14 +90,11 @@ class AzureTrainer:
 
     def fetch(self, job: str, output: str) -> Path:
         """A local copy, in the cache; it must not be written to."""
-        found = find_job(self._workspace.arm, job)
-        if found is None:
-            raise TrainingFailed(
-                f"the job {job} has no output {output!r}",
-                why="there is no job of that name in the workspace",
-                hint="name an existing job",
-            )
-        return self._outputs.fetch(found, output, self._cache)
+        run = self.look(job)
+        place = store_path(run.outputs.get(output, "")) if run else None
+        if place is None:
+            place = self._outputs.place(job, output)
+        return self._outputs.fetch(job, output, place, self._cache)
 
     def logs(self, job: str, step: str | None = None) -> str:
         """The ends of the steps' logs, or of one's; what cannot be read is left out."""

@@ -126,9 +126,10 @@ class Watch:
         """A failed step with the end of its log after what Azure says of it."""
         if step.status is not JobStatus.FAILED:
             return step
-        run = named_runs(seen.job, seen.children)[step.name]
-        end = Logs(self._workspace).end(run.source)
-        return replace(step, error="\n".join(filter(None, (step.error or "it failed", end))))
+        end = Logs(self._workspace).end(named_runs(seen.job, seen.children)[step.name].source)
+        said = step.error or "it failed"
+        told = not end or end.splitlines()[-1] in said  # Azure itself often ends its message with the log's end
+        return replace(step, error=said if told else f"{said}\n{end}")
 
 
 def _error(job: Job, root: Run | None, steps: tuple[StepRun, ...]) -> str | None:

@@ -1,0 +1,91 @@
+"""The contract, held by Azure ML through Microsoft's SDK, over a loopback Azure."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ctrain.backends.azureml.ledger import AzureLedger
+from ctrain.backends.azureml.serving.port import AzureServing
+from ctrain.backends.azureml.trainer import AzureTrainer
+from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
+from ctrain.backends.local.clock import SystemClock
+from ctrain.serving import DeploymentSpec
+from ctrain.training import TrainingSpec
+from tests.azure.loopback import Loopback, Place
+from tests.backends.azureml.conftest import azure, azure_process, place, session, workspace
+from tests.backends.azureml.serving.published import a_spec, publish_model
+from tests.contract.ledger import LedgerContract
+from tests.contract.serving import Make, ServingContract
+from tests.contract.trainer import Spec, TrainerContract
+from tests.memory import ManualClock
+
+__all__ = ["azure", "azure_process", "place", "session", "workspace"]
+
+PROJECT = Path(__file__).parent / "project"
+
+
+@dataclass
+class LoopbackTime(ManualClock):
+    """Time that passes only by sleeping, here and in the loopback Azure alike."""
+
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    azure: Loopback | None = None
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self.azure is not None:
+            self.azure.advance(seconds)
+
+
+class TestLedger(LedgerContract):
+    @pytest.fixture
+    def clock(self, azure: Loopback) -> ManualClock:
+        return LoopbackTime(azure=azure)
+
+    @pytest.fixture
+    def ledger(self, place: Place, session: AzureSession, clock: ManualClock) -> AzureLedger:
+        session.clock = clock
+        return AzureLedger(AzureWorkspace(place.address, session), "visits")
+
+
+class TestServing(ServingContract):
+    @pytest.fixture
+    def place(self, azure: Loopback) -> Place:
+        """In a region of its own: there an endpoint's name is taken for all workspaces."""
+        return azure.add_workspace(location=f"region{uuid.uuid4().hex[:8]}")
+
+    @pytest.fixture
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+    @pytest.fixture
+    def serving(self, workspace: AzureWorkspace, clock: SystemClock) -> AzureServing:
+        return AzureServing(workspace, clock=clock)
+
+    @pytest.fixture
+    def make(self, workspace: AzureWorkspace, tmp_path: Path) -> Make:
+        uri = publish_model(workspace)
+
+        def spec(name: str, *, crash: bool = False) -> DeploymentSpec:
+            return a_spec(name, uri, tmp_path / "conda.yml", crash=crash)
+
+        return spec
+
+
+class TestTrainer(TrainerContract):
+    @pytest.fixture
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+    @pytest.fixture
+    def trainer(self, workspace: AzureWorkspace, tmp_path: Path) -> AzureTrainer:
+        return AzureTrainer(workspace, tmp_path / "outputs")
+
+    @pytest.fixture
+    def spec(self) -> Spec:
+        return lambda behave, job: TrainingSpec(job, PROJECT / "train.yml", {"behave": behave}, "contract", job)

@@ -121,7 +121,10 @@ class Serving(Protocol):
         ...
 
     def create(self, endpoint: str) -> Endpoint:
-        """Make sure that the endpoint exists and runs; an existing one keeps its deployments and traffic."""
+        """Make sure that the endpoint exists and runs; an existing one keeps its deployments and traffic.
+
+        Where that takes minutes it may return one that does not run yet: then it is to be asked again.
+        """
         ...
 
     def place(self, endpoint: str, spec: DeploymentSpec) -> None:
@@ -137,7 +140,10 @@ class Serving(Protocol):
         ...
 
     def remove(self, endpoint: str, deployment: str) -> None:
-        """Take a deployment away; an absent one is fine. Raises Conflict where it carries traffic."""
+        """Take a deployment away; an absent one is fine. `look` may show it as being deleted until it is gone.
+
+        Raises Conflict where it carries traffic.
+        """
         ...
 
     def score(self, endpoint: str, request: Request) -> Answer:

@@ -145,6 +145,7 @@ class ServingContract:
 
     @staticmethod
     def deployments(serving: Serving) -> list[str]:
+        """Those that are there to stay: a platform may show for a while what is on its way out."""
         seen = serving.look(ENDPOINT)
         assert seen is not None
-        return sorted(seen.deployments)
+        return sorted(n for n, one in seen.deployments.items() if one.state is not DeploymentState.DELETING)

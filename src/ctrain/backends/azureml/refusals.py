@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -63,9 +64,21 @@ def refusal_of(status: int, body: object, request: str = "") -> Refusal:
     if quota:
         return Refusal(status, quota[0] or code, quota[1] or message, request)
     inner_code = text(error, "innerError", "code")
-    more = "; ".join(words for _, words in inner if words and words not in message)
+    more = "; ".join(_unwrapped(words) for _, words in inner if words and words not in message)
     return Refusal(status, inner_code if code in {"", "UserError"} and inner_code else code,
                    f"{message}; {more}" if more else message, request)  # fmt: skip
+
+
+def _unwrapped(words: str) -> str:
+    """What a service behind ARM said, where ARM quotes its whole answer (seen in MicrosoftLearning/mslearn-azure-ml#30:
+    `InferencingClient HttpRequest error, error detail: {"errors": {"VmSize": ["Not enough quota ..."]}, ...}`)."""
+    start = words.find("{")
+    try:
+        quoted = json.loads(words[start:]) if start >= 0 else None
+    except ValueError:
+        return words
+    said = [str(one) for field in section(quoted, "errors").values() if isinstance(field, list) for one in field]
+    return "; ".join(said) or text(quoted, "title") or words
 
 
 def _is_quota(code: str, message: str) -> bool:

@@ -84,6 +84,7 @@ class Cloud:
         """Client ids that have no role on blobs."""
         self.workspaces: dict[tuple[str, str, str], Workspace] = {}
         self._closing: list[Callable[[], None]] = []
+        self._resetting: list[Callable[[], None]] = []
         self._parts: dict[Any, Any] = {}
 
     def part(self, kind: Callable[[Cloud], Part]) -> Part:
@@ -100,6 +101,20 @@ class Cloud:
     def on_close(self, act: Callable[[], None]) -> None:
         """Run it when the loopback stops, latest first: for processes and threads that were started."""
         self._closing.append(act)
+
+    def on_reset(self, act: Callable[[], None]) -> None:
+        """Run it after each test: for what tests set and the next one must not find."""
+        self._resetting.append(act)
+
+    def reset(self) -> None:
+        """As at the start, but for time, workspaces and what is in them."""
+        self.faults.clear()
+        self.durations.clear()
+        self.grants.clear()
+        self.without_blobs.clear()
+        self.tenancy.reset()
+        for act in self._resetting:
+            act()
 
     async def close(self) -> None:
         """End what was started for this cloud."""

@@ -48,6 +48,13 @@ def lifetimes(cloud: Cloud, call: Call) -> Reply:
     return Reply(204)
 
 
+@routes.post("/reset")
+def reset(cloud: Cloud, call: Call) -> Reply:
+    """No faults, durations, lifetimes or grants of the last test's any more."""
+    cloud.reset()
+    return Reply(204)
+
+
 @routes.post("/workspaces")
 def add_workspace(cloud: Cloud, call: Call) -> Reply:
     """{"subscription_id", "resource_group", "workspace", "location"}: a workspace that is there from now on."""

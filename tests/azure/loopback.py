@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +158,19 @@ class Loopback:
     def fault(self, act: str, **rule: Any) -> int:
         """A rule by the names of faults.Rule's fields; its number."""
         return int(self.control("POST", "/faults", {"act": act, **rule})["number"])
+
+    def lifetimes(self, **seconds: float) -> None:
+        """How long tokens live from now on: `access`, `assertion`."""
+        self.control("POST", "/lifetimes", seconds)
+
+    def grant(self, client_id: str, *actions: str, denied: Sequence[str] = (), blobs: bool = True) -> None:
+        """All that this client may do from now on: actions with `*`, without those denied."""
+        granted = {"actions": list(actions or ("*",)), "notActions": list(denied), "blobs": blobs}
+        self.control("PUT", f"/grants/{client_id}", granted)
+
+    def reset(self) -> None:
+        """Take back what the test set: faults, durations, lifetimes, grants. Time stays where it is."""
+        self.control("POST", "/reset")
 
     def clear_faults(self) -> None:
         self.control("DELETE", "/faults")

@@ -33,9 +33,9 @@ MODULES: list[Routes] = [
     environments.routes,
     data.routes,
     models.routes,
+    *JOBS,  # before serving: its operations' ids are more special
     *SERVING,
     *REGISTRIES,
-    *JOBS,
 ]
 
 

@@ -43,8 +43,7 @@ class Tenancy:
     def __init__(self, clock: Clock, planted: Secrets) -> None:
         self.clock = clock
         self.planted = planted
-        self.access_lifetime = 3600.0
-        self.assertion_lifetime = 300.0
+        self.reset()
         self._key = secrets.token_hex(32)
         self.applications: dict[str, Application] = {}
         self.managed = self.add()
@@ -55,6 +54,11 @@ class Tenancy:
         self.pipelines_access_token = planted.new("System.AccessToken")
         self.pipelines_subject = "sc://loopback/visits/azure"
         self.service_connection = str(uuid.uuid4())
+
+    def reset(self) -> None:
+        """Tokens live as long as documented: an hour, and five minutes."""
+        self.access_lifetime = 3600.0
+        self.assertion_lifetime = 300.0
 
     def add(self, client_id: str | None = None, secret: str | None = None) -> Application:
         """A new application that may sign in with its secret."""

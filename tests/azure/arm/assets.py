@@ -137,7 +137,7 @@ class Assets:
         inherited = {key: properties[key] for key in kind.container if key in properties}
         container, _ = self.put_container(kind, name, inherited)
         self._count += 1
-        shown = {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}
+        shown: Body = {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}
         given = {key: value for key, value in properties.items() if value is not None}
         arm_id = f"{container.id}/versions/{version}"
         made = Version(arm_id, kind.plural, name, version, {**shown, **kind.shown, **given}, now, now, self._count)

@@ -25,6 +25,8 @@ from tests.azure.routing import LOCATION, WORKSPACE, Body, Call, Refused, Reply,
 routes = Routes(ARM)
 
 _ONE: Final = WORKSPACE + "/jobs/{job}"
+_PATIENCE: Final = 3.0
+"""Real seconds that the answer to how a cancellation goes is held back at most."""
 
 
 def stamp(seconds: float) -> str:
@@ -151,9 +153,11 @@ def _operation(cloud: Cloud, call: Call, kind: str, name: str) -> str:
 
 
 @routes.get(LOCATION + "/mfeOperationResults/jc:{id}:{job}")
-def cancelled(cloud: Cloud, call: Call) -> Reply:
-    """202 until the job has ended."""
+async def cancelled(cloud: Cloud, call: Call) -> Reply:
+    """202 until the job has ended; held back a little, as Microsoft's clients ask again after a second at best."""
     job = cloud.workspace_by_id(call.params["id"]).part(Jobs).job(call.params["job"])
+    if job.task is not None:
+        await asyncio.wait([job.task], timeout=_PATIENCE)
     if job.status in ENDED:
         return Reply(200)
     return Reply(202, None, {"Location": cloud.secrets.plant_url(call.url), "Retry-After": "1"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -43,6 +44,7 @@ class Server:
             if self._process is None:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "tests.azure.jobs.tracking_server"],
+                    env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,

@@ -15,10 +15,11 @@ FIRST ?= 0
 BIN := .venv/bin
 LOCK := requirements/lock.txt
 READY := .venv/ready
+AZURITE := tests/azure/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --group reference --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests test-kills docs lock upgrade bench clean
+.PHONY: help setup demo test lint format types imports tests azurite test-kills docs lock upgrade bench clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -45,8 +46,15 @@ imports: $(READY)  ## Who may import whom
 	$(BIN)/lint-imports
 
 # loadfile: a file's tests tell one story, on one platform (xdist 3.8's loadgroup does nothing with pytest 9.2).
-tests: $(READY)  ## The tests only; e.g. make tests ARGS="tests/gate -x"
+tests: $(READY) $(if $(shell command -v npm),$(AZURITE))  ## The tests only; e.g. make tests ARGS="tests/gate -x"
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+azurite: $(AZURITE)  ## Install the storage emulator that some tests need (make tests does, where npm is)
+
+$(AZURITE): tests/azure/node/package-lock.json
+	@echo "Installing Azurite in tests/azure/node, once" >&2
+	@cd tests/azure/node && npm ci --omit=dev --no-audit --no-fund --loglevel=error >&2
+	@touch $@
 
 test-kills: $(READY)  ## kill -9 at many moments, by chance; e.g. make test-kills COUNT=100 FIRST=40
 	COUNT=$(COUNT) FIRST=$(FIRST) timeout 3600 $(BIN)/python -m pytest tests/e2e/kills.py $(ARGS)

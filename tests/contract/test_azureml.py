@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ctrain.backends.azureml.ledger import AzureLedger
+from ctrain.backends.azureml.registry import AzureRegistry
 from ctrain.backends.azureml.serving.port import AzureServing
 from ctrain.backends.azureml.trainer import AzureTrainer
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
 from ctrain.backends.local.clock import SystemClock
-from ctrain.serving import DeploymentSpec
+from ctrain.serving import DeploymentSpec, WorkspaceAddress
 from ctrain.training import TrainingSpec
 from tests.azure.loopback import Loopback, Place
+from tests.backends.azureml.clocks import LoopbackTime
 from tests.backends.azureml.conftest import azure, azure_process, place, session, workspace
 from tests.backends.azureml.serving.published import a_spec, publish_model
 from tests.contract.ledger import LedgerContract
+from tests.contract.registry import RegistryContract
 from tests.contract.serving import Make, ServingContract
 from tests.contract.trainer import Spec, TrainerContract
 from tests.memory import ManualClock
@@ -27,19 +28,6 @@ from tests.memory import ManualClock
 __all__ = ["azure", "azure_process", "place", "session", "workspace"]
 
 PROJECT = Path(__file__).parent / "project"
-
-
-@dataclass
-class LoopbackTime(ManualClock):
-    """Time that passes only by sleeping, here and in the loopback Azure alike."""
-
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    azure: Loopback | None = None
-
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
-        if self.azure is not None:
-            self.azure.advance(seconds)
 
 
 class TestLedger(LedgerContract):
@@ -89,3 +77,12 @@ class TestTrainer(TrainerContract):
     @pytest.fixture
     def spec(self) -> Spec:
         return lambda behave, job: TrainingSpec(job, PROJECT / "train.yml", {"behave": behave}, "contract", job)
+
+
+class TestRegistry(RegistryContract):
+    @pytest.fixture
+    def registry(self, workspace: AzureWorkspace) -> AzureRegistry:
+        def at(address: WorkspaceAddress) -> AzureWorkspace:
+            return AzureWorkspace(address, workspace.session)
+
+        return AzureRegistry(workspace, at)

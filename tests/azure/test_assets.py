@@ -29,7 +29,7 @@ def test_a_data_asset_is_uploaded_and_its_latest_version_found(client: MLClient,
     from azure.ai.ml.entities import Data
 
     for version in ("1", "2"):
-        client.data.create_or_update(Data(name="visits", version=version, path=folder, type="uri_folder"))
+        client.data.create_or_update(Data(name="visits", version=version, path=str(folder), type="uri_folder"))
     found = client.data.get("visits", label="latest")
 
     assert found.version == "2"
@@ -68,9 +68,8 @@ def test_a_model_is_registered_staged_archived_and_downloaded(client: MLClient, 
     """Versions count up where none is named; archived ones are left out of lists, and still there."""
     from azure.ai.ml.entities import Model
 
-    for _ in range(2):
-        model = client.models.create_or_update(Model(name="visits", path=folder, type="custom_model"))
-    assert model.version == "2"
+    first, model = [client.models.create_or_update(Model(name="visits", path=folder, type="custom_model")) for _ in "12"]
+    assert (first.version, model.version) == ("1", "2")
 
     model.stage = "Production"
     client.models.create_or_update(model)

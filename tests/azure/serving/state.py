@@ -191,6 +191,11 @@ class Settings:
     """What tests set for the whole cloud. Durations are the cloud's own (`endpoint.create` ...)."""
 
     def __init__(self, cloud: Cloud) -> None:
+        self.reset()
+        cloud.on_reset(self.reset)
+
+    def reset(self) -> None:
+        """As it is when nobody has set anything."""
         self.stale_reads = 1
         self.routing_lag = 0.2
         """Virtual seconds for which the front door keeps to the old split after a change has succeeded."""

@@ -44,10 +44,14 @@ class RegistryData:
 
 @dataclass(frozen=True)
 class StorePath:
-    """A path in a datastore of a workspace: a blob's name, or what the names of several begin with."""
+    """A path in a datastore: a blob's name, or what the names of several begin with.
+
+    `workspace` is the one whose datastore it is, as `subscription/group/name`; empty for our own.
+    """
 
     store: str
     path: str
+    workspace: str = ""
 
     @property
     def uri(self) -> str:
@@ -94,4 +98,7 @@ def _registry_data(found: re.Match[str], reference: str) -> RegistryData:
 def store_path(uri: str) -> StorePath | None:
     """The path in a datastore that a URI names, in its short form or with the workspace; None for any other URI."""
     found = _IN_STORE.fullmatch(uri)
-    return StorePath(found["store"], unquote(found["path"])) if found else None
+    if not found:
+        return None
+    workspace = "/".join(filter(None, found.group("subscription", "group", "workspace")))
+    return StorePath(found["store"], unquote(found["path"]), workspace)

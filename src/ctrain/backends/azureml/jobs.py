@@ -35,6 +35,7 @@ class Job:
     status: JobStatus
     submitted: datetime | None = None
     studio: str | None = None
+    pipeline: bool = True
     nodes: tuple[Node, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
     output_names: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ def job_of(name: str, body: Json) -> Job:
         status=job_status(text(body, "properties", "status")),
         submitted=moment(text(body, "systemData", "createdAt")),
         studio=text(body, "properties", "services", "Studio", "endpoint"),
+        pipeline=(text(body, "properties", "jobType") or "").lower() == "pipeline",
         nodes=tuple(_node(key, value) for key, value in section(body, "properties", "jobs").items()),
         outputs={key: uri for key, value in outputs.items() if (uri := text(value, "uri")) and "${{" not in uri},
         output_names=tuple(outputs),

@@ -81,7 +81,7 @@ class Outputs:
 
         Raises TrainingFailed where it is gone, or holds what cannot be brought here.
         """
-        container = self._stores.container(place.store)
+        container = self._stores.container(place)
         if container is None:
             raise TrainingFailed(
                 f"the output {output!r} of the job {job} cannot be fetched",

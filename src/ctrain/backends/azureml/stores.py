@@ -37,11 +37,15 @@ class Stores:
         self._workspace = workspace
         self._opened: dict[str, ContainerClient | None] = {}
 
-    def container(self, store: str) -> ContainerClient | None:
-        """The datastore's container; None where there is no such datastore, or it keeps no blobs."""
-        if store not in self._opened:
-            self._opened[store] = self._open(store)
-        return self._opened[store]
+    def container(self, place: StorePath) -> ContainerClient | None:
+        """The container of its datastore; None where that is another workspace's, is not there, or keeps no blobs."""
+        a = self._workspace.address
+        ours = f"{a.subscription_id}/{a.resource_group}/{a.workspace}"
+        if place.workspace and place.workspace.lower() != ours.lower():
+            return None
+        if place.store not in self._opened:
+            self._opened[place.store] = self._open(place.store)
+        return self._opened[place.store]
 
     def _open(self, store: str) -> ContainerClient | None:
         from azure.storage.blob import ContainerClient

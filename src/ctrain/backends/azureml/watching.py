@@ -54,7 +54,7 @@ class Watch:
             seen = self._seen[name] = _Seen(job)
             if job.status not in NOT_BEGUN and not job.status.ended:
                 self._read_steps(seen)
-        seen.job, seen.steps_next = job, job.status not in NOT_BEGUN
+        seen.job, seen.steps_next = job, job.pipeline and job.status not in NOT_BEGUN
         if job.status.ended:
             seen.ended = self._ended(seen)
             return seen.ended
@@ -76,6 +76,8 @@ class Watch:
         return any(not run.status.ended for runs in seen.children.values() for run in runs)
 
     def _read_steps(self, seen: _Seen) -> None:
+        if not seen.job.pipeline:
+            return
         history = History(self._workspace.region)
         children = {seen.job.name: history.children(seen.job.name)}
         waiting = list(inner_pipelines(seen.job, children[seen.job.name]))

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from ctrain.backends.azureml.data import AzureData
 from ctrain.backends.azureml.ledger import AzureLedger
 from ctrain.backends.azureml.registry import AzureRegistry
 from ctrain.backends.azureml.serving.port import AzureServing
 from ctrain.backends.azureml.trainer import AzureTrainer
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
 from ctrain.backends.local.clock import SystemClock
+from ctrain.ports import Pace
 from ctrain.serving import DeploymentSpec, WorkspaceAddress
 from ctrain.training import TrainingSpec
 from tests.azure.loopback import Loopback, Place
 from tests.backends.azureml.clocks import LoopbackTime
 from tests.backends.azureml.conftest import azure, azure_process, place, session, workspace
+from tests.backends.azureml.published import publish_data
 from tests.backends.azureml.serving.published import a_spec, publish_model
+from tests.contract.data import DataContract
 from tests.contract.ledger import LedgerContract
 from tests.contract.registry import RegistryContract
 from tests.contract.serving import Make, ServingContract
@@ -86,3 +90,15 @@ class TestRegistry(RegistryContract):
             return AzureWorkspace(address, workspace.session)
 
         return AzureRegistry(workspace, at)
+
+
+class TestData(DataContract):
+    @pytest.fixture
+    def data(self, workspace: AzureWorkspace) -> AzureData:
+        rows = "".join(f"{row},{row % 2}\n" for row in range(500))
+        publish_data(workspace, "visits", "1", {"visits.csv": ("row_id,visited\n" + rows).encode()})
+        return AzureData(workspace, compute="cpu-cluster", pace=Pace(0.05, 0.2, 0.1))
+
+    @pytest.fixture
+    def reference(self) -> str:
+        return "azureml:visits@latest"

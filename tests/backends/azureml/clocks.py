@@ -1,8 +1,25 @@
-"""A clock that waits in no time, and remembers how long."""
+"""Clocks on which waiting takes no time."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from tests.azure.loopback import Loopback
+from tests.memory import ManualClock
+
+
+@dataclass
+class LoopbackTime(ManualClock):
+    """Time that passes only by sleeping, here and in the loopback Azure alike."""
+
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    azure: Loopback | None = None
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self.azure is not None:
+            self.azure.advance(seconds)
 
 
 class CountingClock:

@@ -14,8 +14,8 @@ from ctrain.backends.azureml.serving.settling import RESTING, looks
 from ctrain.errors import Conflict, PlatformUnavailable
 from ctrain.ports import Clock
 
-SLICE_SECONDS: Final = 60.0
-"""How long one `create` waits. The flow looks again after it, and keeps its lock alive in between."""
+SLICE_SECONDS: Final = 300.0
+"""How long one `create` waits, so that who watches hears from us now and then; most come up within two minutes."""
 
 GIVEN_UP_SECONDS: Final = 2400.0
 """An endpoint that is under way for so long will not come: the service's own hint is 30 minutes (the header
@@ -32,7 +32,7 @@ class Creation:
         self._waiting_since: dict[str, float] = {}
 
     def create(self, endpoint: str, fresh: Callable[[], Json]) -> Json:
-        """The endpoint, at rest or still under way after a minute; made of `fresh()` where there is none.
+        """The endpoint, at rest or still under way after five minutes; made of `fresh()` where there is none.
 
         One that failed is put again where ctrain made it, and never deleted. Raises Conflict where somebody else made
         it, what Azure says of the failure where it fails again, and PlatformUnavailable where it does not come.

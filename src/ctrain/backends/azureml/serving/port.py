@@ -75,7 +75,7 @@ class AzureServing:
         return endpoint_of(body, deployments, self._workspace.address)
 
     def create(self, endpoint: str) -> Endpoint:
-        """Waits for a minute at most: one that is then still under way is not running yet; ask again.
+        """Waits for five minutes at most: one that is then still under way is not running yet; ask again.
 
         Raises as `Creation.create`, and UsageError for a name that Azure would refuse.
         """

@@ -42,10 +42,21 @@ class Plain:
 
     def arm(self, verb: str, path: str, body: Any = None, version: str = ENDPOINTS) -> httpx.Response:
         """A call on the workspace; `path` follows its id, or is a whole URL."""
-        self._token = self._token or self.token("https://management.azure.com/.default")
         url = path if path.startswith("https://") else f"https://management.azure.com{self.place.arm_id}/{path}"
         query = None if "api-version=" in url else {"api-version": version}
-        return self.http.request(verb, url, params=query, json=body, headers={"Authorization": f"Bearer {self._token}"})
+
+        def ask() -> httpx.Response:
+            return self.http.request(verb, url, params=query, json=body, headers={"Authorization": self._signed_in()})
+
+        answer = ask()
+        if answer.status_code == 401:  # time was moved past the token's end
+            self._token = ""
+            answer = ask()
+        return answer
+
+    def _signed_in(self) -> str:
+        self._token = self._token or self.token("https://management.azure.com/.default")
+        return f"Bearer {self._token}"
 
     def until(self, path: str, *states: str, version: str = DEPLOYMENTS) -> dict[str, Any]:
         """The resource, once its provisioning state is one of these; for half a minute at most."""

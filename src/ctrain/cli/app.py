@@ -170,6 +170,14 @@ def logs(
 
 
 @app.command()
+def doctor(json: Json = False, file: File = None, backend: BackendName = None) -> int:
+    """Look whether everything is there that a release will need."""
+    from ctrain.cli import reading
+
+    return reading.doctor(json=json, file=file, backend=backend)
+
+
+@app.command()
 def validate(json: Json = False, file: File = None) -> int:
     """Check ctrain.yaml and the pipeline it names."""
     from ctrain.cli import reading

@@ -13,7 +13,7 @@ from ctrain.gate import Rule
 from ctrain.plan import Deploy, Gate, Plan, PlanStep, Register, Train
 from ctrain.release import Ending, Release
 from ctrain.training import TrainingRun
-from ctrain.verdict import Outcome, Verdict
+from ctrain.verdict import Finding, Outcome, Verdict
 from ctrain.version import ModelVersion
 
 
@@ -237,6 +237,11 @@ def _happened(events: Sequence[Event]) -> list[str]:
             above = who
         lines.append(f"    {at:%H:%M:%S}  {event.what.kind:<14} {_told(event)}".rstrip())
     return lines
+
+
+def finding(found: Finding) -> str:
+    """One line of an examination."""
+    return f"{mark(found.outcome)[0]} {found.subject:<24} {found.says}"
 
 
 def _findings(verdict: Verdict) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ctrain.cli import documents, pages
 from ctrain.cli.neutral import neutral
@@ -16,6 +18,9 @@ from ctrain.flow.roll_back import newest_first
 from ctrain.flow.status import status as look_at_stages
 from ctrain.release import Release
 from ctrain.rollout import live
+
+if TYPE_CHECKING:
+    from ctrain.verdict import Finding
 
 
 def plan(trigger: str | None, *, fresh: bool, json: bool, file: Path | None, backend: str | None) -> int:
@@ -112,3 +117,38 @@ def validate(*, json: bool, file: Path | None) -> int:
     else:
         give(f"{found}: ok, {len(project.stages)} stages; {project.pipeline.name}: ok, {len(pipeline.steps)} steps")
     return ExitCode.DONE
+
+
+def doctor(*, json: bool, file: Path | None, backend: str | None) -> int:
+    """Every check, a line each as it is made. Ends with 2 where something is not as a release needs it."""
+    from ctrain.verdict import Outcome, Verdict
+
+    findings = []
+    for finding in _examined(file, backend):
+        findings.append(finding)
+        if not json:
+            give(pages.finding(finding))
+    if json:
+        give_json(documents.document("doctor", tuple(findings)))
+    return ExitCode.DONE if Verdict(tuple(findings)).outcome is Outcome.PASS else ExitCode.USAGE
+
+
+def _examined(file: Path | None, backend: str | None) -> Iterator[Finding]:
+    from ctrain.backends import Visitor, connect
+    from ctrain.errors import CtrainError, ProjectError
+    from ctrain.flow.examine import examine, wrong
+    from ctrain.project import load_project
+    from ctrain.verdict import Finding, Outcome
+
+    try:
+        found = project_file(file)
+        project = load_project(found)
+        yield Finding("file", Outcome.PASS, f"{found} is complete")
+        at = connect(project, backend or project.backend, Visitor(say))
+    except ProjectError as error:
+        for problem in error.problems:
+            yield Finding("file", Outcome.FAIL, str(problem))
+    except CtrainError as error:
+        yield wrong("file", error)
+    else:
+        yield from examine(project, at.doctor)

@@ -138,7 +138,7 @@ def _azure_identity(sign_in: SignIn, cloud: Cloud, transport: PatientTransport) 
     options: dict[str, Any] = {"authority": cloud.authority, "transport": transport, **NO_RETRIES}
     match sign_in.way:
         case Way.GITHUB:
-            assertion = GitHubAssertion(s["url"], s["token"], AUDIENCES[cloud.name], transport)
+            assertion = github_assertion(sign_in, cloud, transport)
             return identity.ClientAssertionCredential(s["tenant"], s["client"], assertion, **options)
         case Way.AZURE_PIPELINES:
             return identity.AzurePipelinesCredential(
@@ -197,6 +197,12 @@ class GitHubAssertion:
                 "could not get GitHub's token for this job", why="GitHub's answer has none", hint="run the job again"
             )
         return value
+
+
+def github_assertion(sign_in: SignIn, cloud: Cloud, transport: PatientTransport) -> GitHubAssertion:
+    """What fetches GitHub's token for a sign-in by GitHub."""
+    settings = sign_in.settings
+    return GitHubAssertion(settings["url"], settings["token"], AUDIENCES[cloud.name], transport)
 
 
 def _with_audience(url: str, audience: str) -> str:

@@ -66,14 +66,18 @@ class AzureSession:
         return choose(os.environ)
 
     @cached_property
-    def credential(self) -> Credential:
+    def sign_in_transport(self) -> PatientTransport:
+        """The way to Entra, and to the CI's own token service."""
         from ctrain.backends.azureml.transport import PatientTransport
 
         def of_signing_in(url: str) -> bool:
             return urlsplit(url).scheme == "https"  # the CI's own token goes to the CI, wherever it says it is
 
-        transport = PatientTransport(self.clock, may_see_token=of_signing_in, marked=True)
-        return credential_of(self.sign_in, self.cloud, self.clock, transport)
+        return PatientTransport(self.clock, may_see_token=of_signing_in, marked=True)
+
+    @cached_property
+    def credential(self) -> Credential:
+        return credential_of(self.sign_in, self.cloud, self.clock, self.sign_in_transport)
 
     @cached_property
     def identity(self) -> Identity:

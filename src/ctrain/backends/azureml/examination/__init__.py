@@ -1,0 +1,1 @@
+"""What `ctrain doctor` looks at on Azure ML, a kind of thing a file. Everything here reads only."""

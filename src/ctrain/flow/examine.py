@@ -1,0 +1,31 @@
+"""Whether everything is there that a release will need: the pipeline, then what the backend needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ctrain.errors import CtrainError
+from ctrain.flow.prepare import check_pipeline
+from ctrain.ports import Doctor
+from ctrain.project import Project
+from ctrain.verdict import Finding, Outcome
+
+
+def examine(project: Project, doctor: Doctor) -> Iterator[Finding]:
+    """One finding a check, as it is made. What is wrong is a finding; nothing is changed."""
+    yield _pipeline(project)
+    yield from doctor.examine(project)
+
+
+def wrong(subject: str, error: CtrainError) -> Finding:
+    """An error, as a finding that ends with the fix."""
+    where = f"{error.at}: " if error.at else ""
+    return Finding(subject, Outcome.FAIL, f"{where}{error.what}: {error.why}: {error.hint}")
+
+
+def _pipeline(project: Project) -> Finding:
+    try:
+        pipeline = check_pipeline(project)
+    except CtrainError as error:
+        return wrong("pipeline", error)
+    return Finding("pipeline", Outcome.PASS, f"{pipeline.file.name} has all that {project.file.name} names")

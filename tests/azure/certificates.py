@@ -21,5 +21,7 @@ class Authority:
     def _context(self, host: str) -> ssl.SSLContext:
         """For serving that name over TLS."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # without session tickets, which Python's ssl reads first, a reset is seen as a reset and not as an end
+        context.num_tickets = 0
         self._ca.issue_cert(host).configure_cert(context)
         return context

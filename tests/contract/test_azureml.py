@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from ctrain.backends.azureml.registry import AzureRegistry
 from ctrain.backends.azureml.serving.port import AzureServing
 from ctrain.backends.azureml.trainer import AzureTrainer
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.ports import Pace
 from ctrain.serving import DeploymentSpec, WorkspaceAddress
 from ctrain.training import TrainingSpec
@@ -40,9 +41,11 @@ class TestLedger(LedgerContract):
         return LoopbackTime(azure=azure)
 
     @pytest.fixture
-    def ledger(self, place: Place, session: AzureSession, clock: ManualClock) -> AzureLedger:
+    def ledger(self, place: Place, session: AzureSession, clock: ManualClock) -> Iterator[AzureLedger]:
         session.clock = clock
-        return AzureLedger(AzureWorkspace(place.address, session), "visits")
+        ledger = AzureLedger(AzureWorkspace(place.address, session), "visits")
+        yield ledger
+        ledger.close()
 
 
 class TestServing(ServingContract):

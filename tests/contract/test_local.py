@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.backends.local.data import LocalData
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.ledger import LocalLedger

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Repository:
-    """`root` holds the project; its platform is in `.ctrain` there."""
+    """`root` holds the project; its platform is in `.ctrain` there. `variables` are set for each call."""
 
     root: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def create(cls, root: Path) -> Repository:
@@ -67,7 +69,7 @@ class Repository:
         return subprocess.Popen(
             [str(CTRAIN), *words],
             cwd=self.root,
-            env=environment() | variables,
+            env={**environment(), **self.variables, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -131,6 +133,6 @@ def _version(stage: dict[str, Any]) -> int | None:
 
 def environment() -> dict[str, str]:
     """Ours, without what a CI or a developer's shell would tell ctrain."""
-    foreign = ("GITHUB_", "TF_BUILD", "BUILD_", "SYSTEM_", "CTRAIN_", "MLFLOW_", "GIT_")
+    foreign = ("GITHUB_", "TF_BUILD", "BUILD_", "SYSTEM_", "CTRAIN_", "MLFLOW_", "GIT_", "AZURE", "ACTIONS_", "ARM_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {"OMP_NUM_THREADS": "1"}  # two of us train at a time, on two cores

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ctrain.project import Project
 
 
-
-
 @dataclass(frozen=True)
 class Visitor:
     """Who opens a backend: how to tell them a line, such as who is signed in, and the CI run that they are, if any."""
@@ -32,8 +30,9 @@ def _local(project: Project, _visitor: Visitor) -> Backend:
 
 def _azureml(project: Project, visitor: Visitor) -> Backend:
     from ctrain.backends.azureml.connect import connect_azureml
+    from ctrain.backends.clock import SystemClock
 
-    return connect_azureml(project, visitor.say, visitor.run_url)
+    return connect_azureml(project, SystemClock(), visitor.say, visitor.run_url)
 
 
 BACKENDS: Final[dict[str, Callable[[Project, Visitor], Backend]]] = {"local": _local, "azureml": _azureml}

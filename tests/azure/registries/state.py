@@ -19,7 +19,7 @@ from tests.azure.routing import Body, Call, Refused
 
 KINDS: Final = ("models", "environments", "data", "components", "codes")
 _SHOWN: Final = {kind.plural: kind.shown for kind in (CODES, DATA, ENVIRONMENTS, MODELS)}
-PATIENCE: Final = 3.0
+PATIENCE: Final = 10.0
 """Real seconds for which an answer waits for an operation that is about to end: clients ask again after 30."""
 
 SOON: Final = 0.5

@@ -25,7 +25,7 @@ SOON: Final = 0.5
 """Virtual seconds. Who asks for an operation that ends within them gets the answer when it has ended: Microsoft's
 clients ask again only after 5 or 30 real seconds."""
 
-PATIENCE: Final = 3.0
+PATIENCE: Final = 10.0
 """Real seconds that such an answer is held back at most."""
 
 routes = Routes(ARM)

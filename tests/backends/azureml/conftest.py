@@ -1,16 +1,14 @@
-"""One loopback Azure for each pytest worker; a fresh workspace and sign-in for each test."""
+"""The loopback Azure, reached from this process; a fresh sign-in for each test."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
-from ctrain.backends.local.clock import SystemClock
-from tests.azure import loopback
+from ctrain.backends.clock import SystemClock
 from tests.azure.loopback import Loopback, Place
 
 SIGN_IN = ("AZURE", "ACTIONS_ID", "SYSTEM_", "IDENTITY_", "MSI_", "GITHUB_", "TF_BUILD", "CTRAIN_", "ARM_")
@@ -30,28 +28,13 @@ def environment(monkeypatch: pytest.MonkeyPatch, *parts: dict[str, str]) -> None
             monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(scope="session")
-def azure_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    """The loopback Azure of this worker."""
-    home = tmp_path_factory.mktemp("azure")
-    with loopback.running(home) as running:
-        yield running
-    shutil.rmtree(home, ignore_errors=True)
-
-
 @pytest.fixture
-def azure(azure_process: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
-    """The loopback Azure, reachable from this process, with nobody signed in and no faults."""
+def azure(azure: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+    """The worker's loopback Azure, reachable from this process, with nobody signed in; as new after the test."""
     without_sign_in(monkeypatch)
-    environment(monkeypatch, azure_process.environment())
-    yield azure_process
-    azure_process.clear_faults()
-
-
-@pytest.fixture
-def place(azure: Loopback) -> Place:
-    """A fresh workspace in the loopback Azure."""
-    return azure.add_workspace()
+    environment(monkeypatch, azure.environment())
+    yield azure
+    azure.reset()
 
 
 @pytest.fixture

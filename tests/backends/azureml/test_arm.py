@@ -6,7 +6,7 @@ import pytest
 
 from ctrain.backends.azureml.arm import _needs
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.errors import Conflict, CtrainError, NotAllowed, PlatformUnavailable, UsageError
 from ctrain.serving import WorkspaceAddress
 from tests.azure.loopback import Loopback, Place

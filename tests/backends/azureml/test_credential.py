@@ -15,7 +15,7 @@ from ctrain.backends.azureml.credential import GitHubAssertion, claims_of
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.transport import PatientTransport
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.errors import NotAllowed, PlatformUnavailable
 from tests.azure.loopback import Loopback, Place
 from tests.azure.tenancy import TENANT

@@ -11,7 +11,7 @@ from ctrain.backends.azureml.bodies import JsonValue
 from ctrain.backends.azureml.doctor import AzureDoctor
 from ctrain.backends.azureml.examination.access import Grant
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.project import Project
 from ctrain.verdict import Finding, Outcome
 from tests.azure.loopback import Loopback, Place

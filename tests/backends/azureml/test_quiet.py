@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.serving import WorkspaceAddress
 
 workspace = AzureWorkspace(WorkspaceAddress(*sys.argv[1:4]), AzureSession(SystemClock()))

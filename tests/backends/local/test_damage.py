@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.builders import a_plan
 
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.jobs.state import read_state
 from ctrain.backends.local.ledger import LocalLedger

@@ -152,6 +152,11 @@ class Locks:
                 if not _says_lost(failure):
                     raise
 
+    def close(self) -> None:
+        """Give back whatever this process still holds."""
+        for held in list(self._held.values()):
+            self.release(held.lease)
+
     def _path(self, name: str) -> str:
         scope = ROOT if name.startswith(ENDPOINT) else f"{ROOT}/{segment(self._project)}"
         return f"{scope}/locks/{segment(name)}.json"

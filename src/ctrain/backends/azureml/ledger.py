@@ -149,6 +149,10 @@ class AzureLedger:
     def release(self, lease: Lease) -> None:
         self._locks.release(lease)
 
+    def close(self) -> None:
+        """Give back the locks that are still held."""
+        self._locks.close()
+
     def _blob(self, release: str) -> BlobClient:
         return self._workspace.blobs.get_blob_client(f"{self._root}/releases/{segment(release)}{_SUFFIX}")
 

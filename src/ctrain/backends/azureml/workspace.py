@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -50,10 +51,14 @@ class DefaultStore:
 
 
 class AzureSession:
-    """One sign-in, shared by the workspaces of a run: the cloud, the credential, the transport."""
+    """One sign-in, shared by the workspaces of a run: the cloud, the credential, the transport.
 
-    def __init__(self, clock: Clock) -> None:
+    `tell` hears once who is signed in, how and where, before anything is asked of Azure.
+    """
+
+    def __init__(self, clock: Clock, tell: Callable[[str], None] = lambda _: None) -> None:
         self.clock = clock
+        self._tell = tell
 
     @cached_property
     def cloud(self) -> Cloud:
@@ -97,7 +102,8 @@ class AzureSession:
 
     @cached_property
     def management(self) -> Requests:
-        """Azure Resource Manager."""
+        """Azure Resource Manager: what everything begins with."""
+        self._tell(f"signed in to Azure as {self.identity}")
         return self.requests(f"https://{self.cloud.arm}", self.cloud.arm_scope)
 
     def token(self, scope: str) -> str:

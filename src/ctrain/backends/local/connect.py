@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.backends.local.data import LocalData
 from ctrain.backends.local.doctor import LocalDoctor
 from ctrain.backends.local.environments import Environments, build

@@ -225,9 +225,7 @@ def see(folder: Folder, clock: Clock) -> Endpoint | None:
         with contextlib.suppress(ConnectionError):
             seen = ask(contact, "state")
     seen = seen or asleep(folder, folder.wish() or wish)
-    return replace(
-            seen, key_command=f"cat {shlex.quote(str(folder.key_file))}", start_command="ctrain local up"
-        )
+    return replace(seen, key_command=f"cat {shlex.quote(str(folder.key_file))}", start_command="ctrain local up")
 
 
 def reach(folder: Folder, clock: Clock) -> Contact | None:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctrain.backends.local.clock import SystemClock
+from ctrain.backends.clock import SystemClock
 from ctrain.backends.local.connect import home_of
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.serving import fleet

@@ -41,6 +41,12 @@ KNOWN: Final = (
         r"\.properties\.properties\.hash_version: \w+ where a string is expected",
         "azure-ai-ml 1.35.2 sends the version of its content hash as a number.",
     ),
+    Deviation(
+        "registries",
+        "request",
+        r"\.properties\.managedResourceGroupTags: no such property",
+        "azure-ai-ml 1.35.2 sends it at 2022-10-01-preview; later versions have it, and the service was recorded with it.",
+    ),
 )
 
 

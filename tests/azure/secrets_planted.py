@@ -29,6 +29,7 @@ class Secrets:
                 if len(value) >= 16:
                     self.plant(value, kind)
                     self.plant(quote(value, safe=""), kind)
+                    self.plant(quote(value), kind)  # Microsoft leaves the slashes as they are
         return url
 
     def listed(self) -> dict[str, str]:

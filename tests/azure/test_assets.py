@@ -68,7 +68,9 @@ def test_a_model_is_registered_staged_archived_and_downloaded(client: MLClient, 
     """Versions count up where none is named; archived ones are left out of lists, and still there."""
     from azure.ai.ml.entities import Model
 
-    first, model = [client.models.create_or_update(Model(name="visits", path=folder, type="custom_model")) for _ in "12"]
+    first, model = [
+        client.models.create_or_update(Model(name="visits", path=folder, type="custom_model")) for _ in "12"
+    ]
     assert (first.version, model.version) == ("1", "2")
 
     model.stage = "Production"

@@ -9,6 +9,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -17,6 +18,9 @@ from tests.azure.cloud import Cloud
 from tests.azure.front import Front
 from tests.azure.proxy import Entrance
 from tests.azure.routes import directory
+
+LONGEST: Final = 65_536
+"""Bytes of a request line or header: signed URLs are longer than aiohttp expects."""
 
 
 def _options() -> argparse.Namespace:
@@ -34,7 +38,8 @@ async def serve(home: Path, seconds: float, parent: int | None) -> None:
     authority = Authority(home)
     cloud = Cloud(home)
     front = Front(cloud, directory())
-    proxied, controlled = web.Server(front.proxied), web.Server(front.controlled)
+    limits = {"max_line_size": LONGEST, "max_field_size": LONGEST}
+    proxied, controlled = web.Server(front.proxied, **limits), web.Server(front.controlled, **limits)
     entrance = await loop.create_server(lambda: Entrance(proxied, authority, front.refuses), "127.0.0.1", 0)
     control = await loop.create_server(controlled, "127.0.0.1", 0)
     ports = [server.sockets[0].getsockname()[1] for server in (entrance, control)]

@@ -45,7 +45,7 @@ KNOWN: Final = (
         "registries",
         "request",
         r"\.properties\.managedResourceGroupTags: no such property",
-        "azure-ai-ml 1.35.2 sends it at 2022-10-01-preview; later versions have it, and the service was recorded with it.",
+        "azure-ai-ml 1.35.2 sends it at 2022-10-01-preview; later versions have it, and the service was recorded so.",
     ),
 )
 

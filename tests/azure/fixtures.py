@@ -24,7 +24,7 @@ _counts: Counter[tuple[str, str, str]] = Counter()
 
 
 @pytest.fixture(scope="session")
-def azure(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
+def azure_process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
     """The loopback Azure of this worker. Workspaces come and go; see `place`."""
     from tests.azure.loopback import running
 
@@ -35,6 +35,12 @@ def azure(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     _report(request.config, judged["judged"])
     assert not judged["violations"], judged["violations"]
     assert not bugs, bugs
+
+
+@pytest.fixture(scope="session")
+def azure(azure_process: Loopback) -> Loopback:
+    """The same; where a test reaches it from its own process, a conftest may put one in its place that sets that up."""
+    return azure_process
 
 
 def _report(config: pytest.Config, judged: list[list[Any]]) -> None:

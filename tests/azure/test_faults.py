@@ -121,7 +121,7 @@ def test_a_stall_is_answered_late(azure: Loopback, web: httpx.Client) -> None:
     azure.fault("stall", method="PUT", seconds=0.3, times=2)
     assert put(web).status_code == 201
     with pytest.raises(httpx.ReadTimeout):
-        web.put(f"data/visits{VERSION}", json={"properties": {}}, timeout=0.1)
+        web.put(f"data/visits{VERSION}", json={"properties": {"dataType": "uri_folder"}}, timeout=0.1)
 
 
 @pytest.mark.parametrize("body", ["<html><body>Service Unavailable</body></html>", "", {"unexpected": True}, [1, 2]])
@@ -138,7 +138,11 @@ def test_somebody_else_changes_the_resource_between_two_calls(azure: Loopback, w
     """Their call takes effect right before ours, and is in the journal as somebody else's."""
     put(web, a="mine")
     path = f"{place.arm_id}/data/visits{VERSION}"
-    change = {"method": "PUT", "path": path, "body": {"properties": {"tags": {"a": "theirs"}}}}
+    change = {
+        "method": "PUT",
+        "path": path,
+        "body": {"properties": {"dataType": "uri_folder", "tags": {"a": "theirs"}}},
+    }
     azure.fault("change", method="GET", change=change)
 
     assert tags(web) == {"a": "theirs"}

@@ -29,12 +29,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, *parts: dict[str, str]) -> None
 
 
 @pytest.fixture
-def azure(azure: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+def azure(azure_process: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
     """The worker's loopback Azure, reachable from this process, with nobody signed in; as new after the test."""
     without_sign_in(monkeypatch)
-    environment(monkeypatch, azure.environment())
-    yield azure
-    azure.reset()
+    environment(monkeypatch, azure_process.environment())
+    yield azure_process
+    azure_process.reset()
 
 
 @pytest.fixture

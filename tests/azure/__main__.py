@@ -9,7 +9,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -38,7 +38,7 @@ async def serve(home: Path, seconds: float, parent: int | None) -> None:
     authority = Authority(home)
     cloud = Cloud(home)
     front = Front(cloud, directory())
-    limits = {"max_line_size": LONGEST, "max_field_size": LONGEST}
+    limits: dict[str, Any] = {"max_line_size": LONGEST, "max_field_size": LONGEST}
     proxied, controlled = web.Server(front.proxied, **limits), web.Server(front.controlled, **limits)
     entrance = await loop.create_server(lambda: Entrance(proxied, authority, front.refuses), "127.0.0.1", 0)
     control = await loop.create_server(controlled, "127.0.0.1", 0)

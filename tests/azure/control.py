@@ -113,9 +113,13 @@ def identity(cloud: Cloud, call: Call) -> Reply:
 
 @routes.get("/journal")
 def journal(cloud: Cloud, call: Call) -> Reply:
-    """The calls, by `method`, `host` and `path` expressions, from entry `since` on; and how many there are in all."""
+    """The calls, by `method`, `host` and `path` expressions, from entry `since` on; and how many there are in all.
+
+    `bodies=1` brings what was sent to ARM and the regional planes.
+    """
     patterns = {name: call.query[name] for name in ("method", "host", "path") if name in call.query}
-    entries = cloud.journal.listed(**patterns, since=int(call.query.get("since", "0")))
+    since, bodies = int(call.query.get("since", "0")), call.query.get("bodies") == "1"
+    entries = cloud.journal.listed(bodies=bodies, since=since, **patterns)
     return Reply(200, {"length": len(cloud.journal), "entries": entries})
 
 

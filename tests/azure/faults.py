@@ -32,7 +32,10 @@ class Act(StrEnum):
 
 @dataclass
 class Rule:
-    """Calls that match are counted; those from number `nth` (from 1) on are picked, `times` of them (None: all)."""
+    """Calls that match are counted; those from number `nth` (from 1) on are picked, `times` of them (None: all).
+
+    The method CONNECT means the connection to a host, whatever the act: it is refused, as if it could not be made.
+    """
 
     act: Act
     method: str = ".*"
@@ -51,6 +54,8 @@ class Rule:
 
     def picks(self, method: str, host: str, path: str) -> bool:
         """Counts the call where it matches, and says whether it is one to pick."""
+        if (method == "CONNECT") != (self.method == "CONNECT"):
+            return False
         parts = ((self.method, method), (self.host, host), (self.path, path))
         if not all(re.fullmatch(pattern, value, re.IGNORECASE) for pattern, value in parts):
             return False

@@ -20,7 +20,7 @@ from aiohttp import web
 from tests.azure import access
 from tests.azure.cloud import Cloud
 from tests.azure.faults import Act, Rule
-from tests.azure.hosts import ARM, BLOB, CONTROL, Host
+from tests.azure.hosts import ARM, BLOB, CONTROL, REGION, Host
 from tests.azure.journal import Entry
 from tests.azure.routing import Call, Directory, Found, Refused, Reply
 
@@ -36,6 +36,10 @@ class Front:
 
     def refuses(self, name: str) -> bool:
         """Whether nobody answers for that host name; then it is in the journal."""
+        if rule := self.cloud.faults.pick("CONNECT", name, ""):
+            now = self.cloud.clock.time()
+            self.cloud.journal.add(Entry("CONNECT", name, "", "", now, status=502, fault=rule.act))
+            return True
         found = self._directory.host(name)
         if found is not None and (found[0] is not BLOB or self.cloud.storage.has(found[1]["account"])):
             return False
@@ -56,6 +60,7 @@ class Front:
         host, labels = found
         call = await _read(request, name, labels)
         entry = self.cloud.journal.add(Entry(call.method, name, call.path, call.api_version, self.cloud.clock.time()))
+        entry.query, entry.sent = call.query, _json(call) if host in (ARM, REGION) else None
         rule = self.cloud.faults.pick(call.method, name, call.target)
         if rule is not None:
             entry.fault = rule.act
@@ -168,6 +173,13 @@ async def _read(request: web.BaseRequest, name: str, labels: Mapping[str, str]) 
     body = b"".join([chunk async for chunk in request.content.iter_any()]) if request.can_read_body else b""
     queried = dict(parse_qsl(query, keep_blank_values=True))
     return Call(request.method, name, unquote(path), queried, headers, body, dict(labels), target=target)
+
+
+def _json(call: Call) -> object:
+    try:
+        return json.loads(call.body) if call.body else None
+    except ValueError:
+        return None
 
 
 def _arm_headers(call: Call) -> dict[str, str]:

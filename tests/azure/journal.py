@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -13,7 +13,8 @@ class Entry:
     """One call. `status` is None until it is answered, and 0 where the answer was cut off on purpose.
 
     `started` is virtual time; `fault` names what was done to the call on demand; `problem` says what the loopback
-    itself could not do: an unknown host, a path that is not modelled, or a bug of ours.
+    itself could not do: an unknown host, a path that is not modelled, or a bug of ours. `sent` is the JSON of the
+    request's body, for ARM and the regional planes.
     """
 
     method: str
@@ -25,6 +26,8 @@ class Entry:
     status: int | None = None
     fault: str | None = None
     problem: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    sent: Any = None
 
 
 class Journal:
@@ -48,5 +51,7 @@ class Journal:
             if all(pattern.fullmatch(value) for pattern, value in zip(patterns, values, strict=True)):
                 yield entry
 
-    def listed(self, **wanted: Any) -> list[dict[str, Any]]:
-        return [asdict(entry) for entry in self.matching(**wanted)]
+    def listed(self, *, bodies: bool = False, **wanted: Any) -> list[dict[str, Any]]:
+        """As `matching`; what was sent is left out unless it is asked for."""
+        left_out = {} if bodies else {"sent": None}
+        return [{**asdict(entry), **left_out} for entry in self.matching(**wanted)]

@@ -180,7 +180,10 @@ class Loopback:
         return int(self.control("GET", "/journal", host="none")["length"])
 
     def calls(self, **patterns: Any) -> list[dict[str, Any]]:
-        """Journal entries whose `method`, `host`, `path` match in full, from entry `since` on."""
+        """Journal entries whose `method`, `host`, `path` match in full, from entry `since` on.
+
+        `bodies=1`: with what was sent to ARM and the regional planes.
+        """
         entries: list[dict[str, Any]] = self.control("GET", "/journal", **patterns)["entries"]
         return entries
 

@@ -88,6 +88,17 @@ def test_a_burst_hits_the_calls_it_is_meant_for(azure: Loopback, web: httpx.Clie
     assert [web.get(f"data/visits{VERSION}").status_code for _ in range(4)] == [200, 503, 503, 200]
 
 
+def test_a_host_may_be_out_of_reach(azure: Loopback) -> None:
+    """Its connection is refused, as when its name is unknown or the network is gone; others are reached."""
+    azure.fault("reset before", method="CONNECT", host="login.*")
+    trusted = ssl.create_default_context(cafile=str(azure.ca))
+    with httpx.Client(proxy=azure.proxy, verify=trusted, trust_env=False) as client:
+        with pytest.raises(httpx.ProxyError):
+            client.get("https://login.microsoftonline.com/common/discovery/instance")
+        assert client.get("https://management.azure.com/metadata/endpoints").status_code == 200
+        assert client.get("https://login.microsoftonline.com/common/discovery/instance").status_code == 200
+
+
 def test_a_reset_before_anything_is_done(azure: Loopback, web: httpx.Client) -> None:
     """The connection goes, and nothing has happened."""
     azure.fault("reset before", method="PUT")
@@ -173,3 +184,4 @@ def test_the_journal_tells_who_asked_what_and_when(azure: Loopback, web: httpx.C
     assert (first["status"], first["fault"], second["status"], second["fault"]) == (201, None, 503, "answer")
     assert now <= first["started"] <= now + 5
     assert len(first["principal"]) == 36
+    assert azure.calls(since=since, bodies=1)[0]["sent"] == {"properties": {"dataType": "uri_folder", "tags": {}}}

@@ -150,6 +150,7 @@ def stocked(azure: Loopback) -> Iterator[Shop]:
     place = azure.add_workspace(location=f"region{uuid.uuid4().hex[:8]}")
     with plain(azure, place) as client:
         yield _stocked(client)
+    azure.control("DELETE", f"{place.arm_id}/onlineEndpoints")
 
 
 @pytest.fixture(scope="module")

@@ -204,3 +204,17 @@ def test_an_endpoint_describes_its_input(shop: Shop) -> None:
     )
 
     assert "swagger" in answer.json() or "openapi" in answer.json()
+
+
+def test_deleting_an_endpoint_ends_what_is_just_coming_up(shop: Shop) -> None:
+    """Its deployment's operation is canceled, and no server is left of it."""
+    name = shop.new_endpoint()
+    shop.azure.durations(deployment_create=0, endpoint_delete=0)
+    put = shop.put_deployment("blue", endpoint=name)
+    assert put.status_code == 201
+
+    deleted = shop.plain.arm("DELETE", f"onlineEndpoints/{name}")
+
+    assert shop.operation(deleted)["status"] == "Succeeded"
+    assert shop.operation(put)["status"] == "Canceled"
+    assert shop.plain.arm("GET", f"onlineEndpoints/{name}").status_code == 404

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.azure.cloud import Cloud
 from tests.azure.hosts import CONTROL
-from tests.azure.routing import Call, Refused, Reply, Routes
+from tests.azure.routing import WORKSPACE, Call, Refused, Reply, Routes
 from tests.azure.serving.failures import CODES, Failure, Fate
-from tests.azure.serving.state import Planned, Region, Settings
+from tests.azure.serving.state import Endpoints, Planned, Region, Settings
 
 routes = Routes(CONTROL)
 
@@ -57,4 +57,14 @@ def crash(cloud: Cloud, call: Call) -> Reply:
     if endpoint is None:
         raise Refused(404, "NotFound", "there is no such endpoint")
     endpoint.served.crash(endpoint.deployment(wanted["deployment"]).name)
+    return Reply(204)
+
+
+@routes.delete(WORKSPACE + "/onlineEndpoints")
+async def close(cloud: Cloud, call: Call) -> Reply:
+    """End all servers of a workspace, and forget its endpoints: for tests that are through with it."""
+    endpoints = cloud.workspace(call).part(Endpoints)
+    for endpoint in list(endpoints.endpoints.values()):
+        endpoints.forget(endpoint)
+        await endpoint.served.close()
     return Reply(204)

@@ -25,6 +25,8 @@ from ctrain.serving import Traffic
 
 Split = Callable[[], tuple[Traffic, Traffic]]
 
+GONE = "its endpoint was deleted"
+
 
 class ServedEndpoint:
     """The servers of one endpoint. `folder` is its own; `split` gives traffic and mirror for each request anew."""
@@ -38,6 +40,8 @@ class ServedEndpoint:
         self._session: aiohttp.ClientSession | None = None
         self._server: asyncio.Server | None = None
         self._places = 0
+        self._closed = False
+        self._coming: dict[KeptDeployment, asyncio.Future[str | None]] = {}
 
     async def start(self) -> None:
         """Listen for the front door, on loopback."""
@@ -61,6 +65,8 @@ class ServedEndpoint:
 
         Where it does not come up the old one goes on serving.
         """
+        if self._closed:
+            return GONE
         assert self._session is not None, "start it first"
         settled: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         name = placement.spec.name
@@ -72,15 +78,16 @@ class ServedEndpoint:
 
         log = folder / "log"
         kept = KeptDeployment(placement, log, self.folder / "deployments.lock", self._session, on_settled)
+        self._coming[kept] = settled
         kept.start()
         try:
             problem = await settled
-        except asyncio.CancelledError:
-            await kept.stop()
-            raise
+        finally:
+            self._coming.pop(kept, None)
+            if not settled.done() or settled.cancelled() or settled.result() is not None:
+                self.failed_logs[name] = log
+                await kept.stop()
         if problem is not None:
-            self.failed_logs[name] = log
-            await kept.stop()
             return problem
         before = self.deployments.get(name)
         self.deployments[name] = kept
@@ -105,7 +112,13 @@ class ServedEndpoint:
         os.killpg(server.process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
-        """End all of it."""
+        """End all of it, and what is just coming up."""
+        self._closed = True
+        for settled in list(self._coming.values()):
+            if not settled.done():
+                settled.set_result(GONE)
+        while self._coming:
+            await asyncio.sleep(0.01)
         for name in list(self.deployments):
             await self.remove(name)
         if self._server is not None:

@@ -21,6 +21,7 @@ from ctrain.backends.local.serving.wish import Placement
 from ctrain.serving import DeploymentSpec, Probe, ScoringCode
 from tests.azure.cloud import Cloud
 from tests.azure.routing import Body
+from tests.azure.serving.engine import GONE
 from tests.azure.serving.failures import Failure
 from tests.azure.serving.lookup import Files, NotThere, asset_of, environment_there
 from tests.azure.serving.resources import PROBE, REQUESTS
@@ -190,4 +191,6 @@ def _named(model_id: str) -> tuple[str, int]:
 
 def cause(problem: str) -> Failure:
     """Why a server that was really started did not come up, as the service tells it."""
+    if problem == GONE:
+        return Failure("OperationCanceled", f"Operation was canceled: {GONE}.")
     return Failure("ResourceNotReady", f"User container has crashed or terminated: {problem.splitlines()[0]}.")

@@ -18,7 +18,7 @@ TYPE: Final = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 def endpoint_body(endpoint: Endpoint, traffic: dict[str, int], mirror: dict[str, int]) -> Body:
     """The resource, with this traffic."""
     sent = endpoint.body["properties"]
-    url = None if endpoint.state == "Creating" else endpoint.scoring_url
+    url = endpoint.scoring_url if endpoint.came_up else None
     properties = {
         "authMode": endpoint.auth_mode,
         "description": sent.get("description"),

@@ -41,7 +41,7 @@ async def score(cloud: Cloud, call: Call) -> Reply:
     """Any request to an endpoint: `/score`, `/swagger.json`, or what is not there."""
     endpoint = cloud.part(Region).find(call.params["region"], call.params["endpoint"])
     request_id = {"x-request-id": str(uuid.uuid4())}
-    if endpoint is None or endpoint.state == "Creating":
+    if endpoint is None or not endpoint.came_up:
         return _refused(404, "NotFound", "The endpoint was not found.").including(request_id)
     refusal = _unauthorized(cloud, endpoint, call)
     if refusal is not None:

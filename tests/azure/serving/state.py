@@ -55,7 +55,10 @@ class Lag:
 
 @dataclass(eq=False)
 class Endpoint:
-    """One endpoint. `body` is the last accepted PUT, its names of traffic as they were sent."""
+    """One endpoint. `body` is the last accepted PUT, its names of traffic as they were sent.
+
+    `came_up` says that it has been there once: a change that fails leaves it serving.
+    """
 
     workspace: Workspace
     name: str
@@ -66,6 +69,7 @@ class Endpoint:
     primary_key: str
     secondary_key: str
     state: str = "Creating"
+    came_up: bool = False
     operation: Operation | None = None
     lag: Lag | None = None
     deployments: dict[str, Deployment] = field(default_factory=dict)

@@ -73,8 +73,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def place(azure: Loopback) -> Iterator[Place]:
-    """A fresh workspace. Faults, durations and lifetimes that the test set are gone after it; time stays moved."""
-    yield azure.add_workspace()
+    """A fresh workspace. After the test its endpoints' servers, and faults, durations and lifetimes, are gone.
+
+    Time stays moved.
+    """
+    made = azure.add_workspace()
+    yield made
+    azure.control("DELETE", f"{made.arm_id}/onlineEndpoints")
     azure.reset()
 
 

@@ -120,6 +120,9 @@ def _bad_assertion(cloud: Cloud, application: Application, assertion: str) -> Re
     if claims.get("aud") != EXCHANGE:
         message = f"No matching federated identity record found for presented assertion audience '{claims.get('aud')}'."
         return _error(cloud, 400, "invalid_request", 700212, message)
+    if claims["iss"] not in {issuer for issuer, _ in application.subjects}:
+        message = f"No matching federated identity record found for presented assertion issuer '{claims['iss']}'."
+        return _error(cloud, 401, "invalid_client", 700211, message)
     if (claims["iss"], claims["sub"]) not in application.subjects:
         message = f"No matching federated identity record found for presented assertion subject '{claims['sub']}'."
         return _error(cloud, 401, "invalid_client", 700213, message)

@@ -4,8 +4,8 @@ A copy goes through this process, file by file, in pieces of 8 MiB: what is comm
 that was registered, which is the proof. A copy on Azure's side would need a signed URL for the source, which not every
 datastore's credential can give, and stops at storage firewalls; and its proof would be an MD5 at best.
 
-A registry is filled by Azure itself, without a word on what arrived. So what it has is read back and digested, once for
-each version; a version that carries ctrain's digest among its properties was shared from one that has it.
+A registry is filled by Azure itself, without a word on what arrived. So what it has is read back and digested before it
+is referred to; that this was done is kept beside the version's files, so that it is done once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ctrain.backends.azureml.blobs import make, read, segment
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.models import MODELS, digest_of, path_of, resource
 from ctrain.backends.azureml.shelf import Shelf
@@ -67,21 +68,20 @@ class SharedRegistry:
     def __init__(self, workspace: AzureWorkspace, name: str) -> None:
         self._workspace = workspace
         self._name = name
-        self._proven: set[tuple[str, int, str]] = set()
 
     def bring(self, version: ModelVersion) -> str:
         """The version's URI in the registry, shared with it where it is not there yet.
 
         Raises Conflict where the registry has other content under that name and number.
         """
-        if (version.name, version.version, version.digest) not in self._proven:
-            said = self._digest(version)
-            if said is None:
+        root = Shelf(self._workspace, version.name).root
+        proof = f"{root}/shared/{segment(self._name)}/{version.version:08}-{version.digest}"
+        if read(self._workspace.blobs, proof) is None:
+            if not self._there(version):
                 self._share(version)
-                said = ""
-            if (said or self._downloaded(version)) != version.digest:
+            if self._downloaded(version) != version.digest:
                 raise _taken(version, f"the registry {self._name}")
-            self._proven.add((version.name, version.version, version.digest))
+            make(self._workspace.blobs, proof, b"")
         return f"azureml://registries/{self._name}/models/{version.name}/versions/{version.version}"
 
     @cached_property
@@ -102,16 +102,16 @@ class SharedRegistry:
                 **NO_RETRIES,
             )
 
-    def _digest(self, version: ModelVersion) -> str | None:
-        """The digest that the registry's version carries, empty for none; None where there is no such version."""
+    def _there(self, version: ModelVersion) -> bool:
+        """Whether the registry has that name and number."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with translated(f"read {version} in the registry {self._name}", needs=READS):
             try:
-                found = self._client.models.get(version.name, str(version.version))
+                self._client.models.get(version.name, str(version.version))
             except ResourceNotFoundError:
-                return None
-        return digest_of({"properties": {"properties": {str(k): str(v) for k, v in (found.properties or {}).items()}}})
+                return False
+        return True
 
     def _share(self, version: ModelVersion) -> None:
         """Have Azure copy it there, and wait until it is. A second share of the same is refused; it does not matter."""
@@ -122,10 +122,10 @@ class SharedRegistry:
                     name, number, share_with_name=name, share_with_version=number, registry_name=self._name
                 )
         except CtrainError:
-            if self._digest(version) is None:
+            if not self._there(version):
                 raise
         until = clock.monotonic() + LONGEST_SHARE
-        while self._digest(version) is None:
+        while not self._there(version):
             if clock.monotonic() >= until:
                 raise PlatformUnavailable(
                     f"{version} has not arrived in the registry {self._name}",

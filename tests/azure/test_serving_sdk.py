@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,12 @@ def _load_pyfunc(path):
 
 
 @pytest.fixture
-def place(azure: Loopback) -> Place:
+def place(azure: Loopback) -> Iterator[Place]:
     """In a region of its own: there an endpoint's name is taken for all workspaces."""
-    return azure.add_workspace(location=f"region{uuid.uuid4().hex[:8]}")
+    made = azure.add_workspace(location=f"region{uuid.uuid4().hex[:8]}")
+    yield made
+    azure.control("DELETE", f"{made.arm_id}/onlineEndpoints")
+    azure.reset()
 
 
 @pytest.fixture

@@ -13,7 +13,18 @@ from ctrain.gate.intervals import Statistics
 
 BINARY = EvaluationSettings(output="evaluation", row_id="row_id", label="visited")
 REGRESSION = EvaluationSettings(output="evaluation", row_id="row_id", label="cost", task="regression")
-BINARY_METRICS = ("auc", "average_precision", "accuracy", "f1", "precision", "recall", "log_loss", "brier")
+BINARY_METRICS = (
+    "auc",
+    "average_precision",
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "precision",
+    "recall",
+    "specificity",
+    "log_loss",
+    "brier",
+)
 REGRESSION_METRICS = ("mae", "rmse", "r2")
 
 
@@ -23,7 +34,7 @@ def statistics(confidence: float = 0.95, resamples: int = 1000, seed: int = 1) -
 
 def non_inferior(
     direction: Literal["up", "down"] = "up",
-    margin: float = 0.05,
+    margin: float | str = 0.05,
     floor: float | None = None,
     *,
     blocking: bool = True,

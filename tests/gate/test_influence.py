@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ctrain.gate.catalogue import RATIOS
 from ctrain.gate.evidence import Evidence, Floats
 from ctrain.gate.influence import influences
 from tests.gate.cases import BINARY_METRICS, REGRESSION_METRICS, a_hundred_and_more, measured
 
-SMOOTH = tuple(metric for metric in BINARY_METRICS if metric not in ("f1", "precision", "recall"))
+SMOOTH = tuple(metric for metric in BINARY_METRICS if metric not in RATIOS)
 
 
 def rows_for(metric: str, rows: int) -> Evidence:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctrain.gate import Categories, EvaluationSettings, Evidence, GateSettings, Rule, Slices, judge
-from ctrain.gate.settings import Direction
+from ctrain.gate.settings import Baseline, Direction
 from ctrain.verdict import Finding, Outcome, Verdict
 from tests.gate.cases import (
     BINARY,
@@ -52,7 +52,7 @@ def test_a_good_challenger_passes() -> None:
     assert verdict.outcome is Outcome.PASS
     assert [finding.subject for finding in verdict.findings] == ["auc floor", "auc against the champion"]
     against = found(verdict, "auc against the champion").measured
-    assert set(against) == {"challenger", "champion", "difference", "low", "high", "margin", "rows"}
+    assert set(against) == {"challenger", "champion", "difference", "low", "high", "margin", "rows", "confidence"}
     assert against["challenger"] - against["champion"] == pytest.approx(against["difference"])
     assert verdict.notes == ("compared with visits:3, on the same rows",)
 
@@ -267,12 +267,12 @@ def test_a_slice_of_one_label_decides_nothing() -> None:
     assert (one_label.outcome, one_label.blocking) == (Outcome.INCONCLUSIVE, False)
 
 
-def test_a_slice_column_that_is_missing_is_an_error() -> None:
+def test_a_slice_column_that_is_missing_fails() -> None:
     """Also before there is a champion: better known early."""
     rules = gate(Slices(by=("wealth",), margin=0.2), auc=non_inferior(floor=0.6))
     for champion in (CHAMPION, None):
         verdict = judged(rules, champion=champion)
-        assert verdict.outcome is Outcome.ERROR
+        assert verdict.outcome is Outcome.FAIL
         assert "no column 'wealth'" in found(verdict, "slices by wealth").says
 
 
@@ -282,6 +282,136 @@ def test_a_column_with_a_value_a_row_is_no_slice() -> None:
     verdict = judged(gate(Slices(by=("age",), margin=0.2), auc=non_inferior()), evidence)
     assert verdict.outcome is Outcome.ERROR
     assert "400 values" in found(verdict, "slices by age").says
+
+
+def test_a_relative_margin_is_a_share_of_the_champions_value() -> None:
+    """At most 2% worse, of what the champion has."""
+    finding = found(judged(gate(auc=non_inferior(margin="2%"))), "auc against the champion")
+    assert finding.outcome is Outcome.PASS
+    assert finding.measured["margin"] == 0.02
+    expected = finding.measured["challenger"] / finding.measured["champion"] - 1
+    assert finding.measured["difference"] == pytest.approx(expected)
+
+
+def test_a_relative_margin_to_nothing_is_an_error() -> None:
+    """A champion that explains nothing has an r2 about zero: no change is a share of that."""
+    rows = measured(400, np.random.default_rng(0))
+    empty = replace(rows, champion=np.full(400, rows.label.mean()) + np.random.default_rng(1).normal(size=400) / 100)
+    verdict = judged(gate(r2=non_inferior(margin="5%")), empty, evaluation=REGRESSION)
+    assert verdict.outcome is Outcome.ERROR
+    assert "cannot be told from zero" in verdict.findings[0].says
+
+
+@pytest.mark.parametrize(
+    ("ours", "rule", "outcome"),
+    [
+        (0.2, Rule(direction="up", rule="superior"), Outcome.PASS),
+        (0.2, Rule(direction="up", rule="superior", margin=0.5), Outcome.FAIL),
+        (0.2, Rule(direction="up", rule="equivalent", margin=0.005), Outcome.FAIL),
+        (0.6, Rule(direction="up", rule="equivalent", margin=0.05), Outcome.PASS),
+        (0.6, Rule(direction="up", rule="superior"), Outcome.INCONCLUSIVE),
+    ],
+)
+def test_superior_and_equivalent_ask_for_more_than_not_being_worse(ours: float, rule: Rule, outcome: Outcome) -> None:
+    """The champion's noise is 0.6: at 0.2 the challenger is clearly better."""
+    assert judged(gate(auc=rule), scored(3000, np.random.default_rng(2), ours=ours)).outcome is outcome
+
+
+@pytest.mark.parametrize("metric", ["auc", "log_loss", "accuracy", "f1"])
+def test_a_model_must_beat_a_constant_where_that_is_asked(metric: str) -> None:
+    """Champion or not: one that has learnt passes, one that guesses does not."""
+    rows = replace(a_hundred_and_more(2000), champion=None)
+    direction: Direction = "down" if metric == "log_loss" else "up"
+    rules = replace(gate(), metrics={metric: Rule(direction=direction, rule="absolute", beats=("majority",))})
+    assert judged(rules, rows, champion=None).outcome is Outcome.PASS
+    guess = replace(rows, challenger=np.random.default_rng(0).permutation(rows.challenger))
+    verdict = judged(rules, guess, champion=None)
+    assert verdict.outcome is not Outcome.PASS or metric == "f1"
+    assert verdict.findings[0].subject == f"{metric} against always the majority"
+
+
+@pytest.mark.parametrize("baseline", ["mean", "median"])
+def test_a_regression_must_beat_its_constant(baseline: Baseline) -> None:
+    """The mean of the labels has an r2 of zero, the median the lowest absolute error of all constants."""
+    rows = replace(measured(500, np.random.default_rng(0)), champion=None)
+    rules = gate(mae=Rule(direction="down", rule="absolute", beats=(baseline,)))
+    assert judged(rules, rows, champion=None, evaluation=REGRESSION).outcome is Outcome.PASS
+    constant = replace(rows, challenger=np.full(500, 10.0))
+    assert judged(rules, constant, champion=None, evaluation=REGRESSION).outcome is Outcome.FAIL
+
+
+def test_one_refusal_among_many_rules_is_not_believed_too_easily() -> None:
+    """Beyond the margin at 97.5%, but not at what six rules ask for: inconclusive. Alone it is refused."""
+    rows = a_hundred_and_more(3000)
+    seen = found(judged(gate(auc=non_inferior(margin=0.05)), rows), "auc against the champion").measured
+    # A margin that the interval just excludes: the challenger must be better by nearly all that was measured.
+    asked = Rule(direction="up", rule="superior", margin=seen["high"] + 1e-6)
+    others = dict.fromkeys(("accuracy", "f1", "recall", "precision", "specificity"), non_inferior(margin=0.2))
+    assert judged(gate(auc=asked), rows).outcome is Outcome.FAIL
+    among = judged(replace(gate(), metrics={"auc": asked, **others}), rows)
+    assert found(among, "auc against the champion").outcome is Outcome.INCONCLUSIVE
+    assert "by chance" in found(among, "auc against the champion").says
+
+
+def test_an_expected_slice_that_is_missing_fails() -> None:
+    """Nobody with `fair` health in the evaluation: the model was not seen on them."""
+    slices = Slices(by=("health",), margin=0.2, expect={"health": ("good", "fair")})
+    verdict = judged(gate(slices, auc=non_inferior()), health(["good", "poor"]))
+    assert verdict.outcome is Outcome.FAIL
+    assert "no row has it" in found(verdict, "health = fair").says
+
+
+def test_an_expected_slice_that_is_small_is_inconclusive() -> None:
+    """And blocks, where an unexpected one is only shown."""
+    evidence = sliced(a_hundred_and_more(1000), "health", ["poor"] * 199 + ["good"] * 801)
+    slices = Slices(by=("health",), margin=0.2, expect={"health": ("poor",)})
+    verdict = judged(gate(slices, auc=non_inferior()), evidence)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert found(verdict, "health = poor").blocking
+
+
+def test_slices_of_which_none_is_large_enough_do_not_pass() -> None:
+    """Ten values of a hundred rows each: what was asked for was not looked at."""
+    evidence = sliced(a_hundred_and_more(1000), "health", [str(one % 10) for one in range(1000)])
+    verdict = judged(gate(Slices(by=("health",), margin=0.2), auc=non_inferior()), evidence)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "no value of health has the 200 rows" in found(verdict, "slices by health").says
+
+
+def test_undecided_slices_may_advise() -> None:
+    """A margin that no slice can show: blocking by default, shown with `on_inconclusive: advise`."""
+    blocks = Slices(by=("health",), margin=0.001)
+    evidence = replace(health(["good", "poor"]), challenger=scored(1500, np.random.default_rng(0), ours=0.6).challenger)
+    assert judged(gate(blocks, auc=non_inferior(margin=0.1)), evidence).outcome is Outcome.INCONCLUSIVE
+    advises = judged(gate(replace(blocks, on_inconclusive="advise"), auc=non_inferior(margin=0.1)), evidence)
+    assert advises.outcome is Outcome.PASS
+    assert {finding.blocking for finding in advises.findings[1:]} == {False}
+
+
+def test_a_slice_that_was_made_of_the_label_is_an_error() -> None:
+    """Each of its values holds one label only: auc exists in none, and nothing would have been judged."""
+    rows = a_hundred_and_more(1000)
+    leaking = sliced(rows, "visited_again", ["yes" if label else "no" for label in rows.label])
+    verdict = judged(gate(Slices(by=("visited_again",), margin=0.2), auc=non_inferior()), leaking)
+    assert verdict.outcome is Outcome.ERROR
+    assert "tell the label" in found(verdict, "slices by visited_again").says
+
+
+def test_tiny_slices_of_one_label_each_are_no_leak() -> None:
+    """Chance alone makes them so."""
+    rows = a_hundred_and_more(30)
+    tiny = sliced(
+        rows, "who", [f"{one // 2 if rows.label[one] == rows.label[one - one % 2] else one + 99}" for one in range(30)]
+    )
+    verdict = judged(gate(Slices(by=("who",), margin=0.2), min_rows=10, auc=non_inferior()), tiny)
+    assert "tell the label" not in str(verdict)
+
+
+def test_answers_that_are_the_same_on_every_row_are_pointed_out() -> None:
+    """Scoring one model twice looks like a model that is as good as the other."""
+    rows = a_hundred_and_more(1000)
+    verdict = judged(evidence=replace(rows, champion=rows.challenger.copy()))
+    assert "scored one of them twice" in verdict.notes[1]
 
 
 ALL = replace(

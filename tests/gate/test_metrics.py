@@ -104,6 +104,6 @@ def test_moving_label_and_prediction_together_changes_nothing(metric: str) -> No
 def test_only_ratios_of_counts_are_ratios_of_counts() -> None:
     """A name that slips through is a bug, not a zero."""
     with pytest.raises(ValueError, match="not a ratio"):
-        count_ratio("auc", *(np.ones(1),) * 3)
+        count_ratio("auc", *(np.ones(1),) * 4)
     with pytest.raises(ValueError, match="not a mean"):
         influences("f1", np.ones(1), np.ones(1), 0.5)

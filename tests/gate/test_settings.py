@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ctrain.document import Keys
 from ctrain.gate import METRICS, EvaluationSettings, GateSettings, Rule, Slices, check
+from ctrain.gate.settings import Allowance, allowance
 from tests.gate.cases import BINARY, REGRESSION, gate, non_inferior
 
 AUC: Keys = ("gate", "metrics", "auc")
@@ -44,7 +45,7 @@ def test_unknown_keys_are_refused(settings: type) -> None:
 def test_every_metric_may_be_gated_by_its_own_direction_and_task() -> None:
     """The catalogue and the checks agree."""
     for metric in METRICS.values():
-        evaluation = BINARY if metric.task == "binary" else REGRESSION
+        evaluation = BINARY if "binary" in metric.tasks else REGRESSION
         assert check(replace(gate(), metrics={metric.name: non_inferior(metric.direction)}), evaluation) == ()
 
 
@@ -59,6 +60,24 @@ def test_every_metric_may_be_gated_by_its_own_direction_and_task() -> None:
         (gate(auc=absolute()), (*AUC, "rule"), "no floor"),
         (gate(auc=absolute(floor=0.7, margin=0.1)), (*AUC, "margin"), "would do nothing"),
         (gate(auc=absolute(floor=0.7, ceiling=0.9)), (*AUC, "ceiling"), "write floor"),
+        (gate(auc=Rule(direction="up", rule="equivalent")), (*AUC, "rule"), "how large a change"),
+        (gate(auc=Rule(direction="up", rule="equivalent", margin=0)), (*AUC, "margin"), "lets nothing through"),
+        (gate(auc=non_inferior(margin="2")), (*AUC, "margin"), "cannot be read"),
+        (gate(auc=non_inferior(margin="-2%")), (*AUC, "margin"), "cannot be read"),
+        (gate(auc=non_inferior(margin="100%")), (*AUC, "margin"), "lets everything through"),
+        (gate(auc=replace(non_inferior(), judged_by="interval")), (*AUC, "judged_by"), "would do nothing"),
+        (gate(auc=replace(non_inferior(), beats=("mean",))), (*AUC, "beats", 0), "use majority"),
+        (gate(auc=replace(non_inferior(), beats=("majority", "majority"))), (*AUC, "beats", 1), "twice"),
+        (
+            gate(auc=replace(absolute(floor=0.7), source="logged", beats=("majority",))),
+            (*AUC, "beats"),
+            "is logged",
+        ),
+        (
+            gate(Slices(by=("a",), margin=0.1, expect={"b": ("x",)}), auc=non_inferior()),
+            ("gate", "slices", "expect", "b"),
+            "is no slice",
+        ),
         (gate(auc=absolute(floor=70)), (*AUC, "floor"), "can never be 70"),
         (gate(auc=absolute(floor=nan)), (*AUC, "floor"), "no number"),
         (gate(auc=non_inferior(margin=-0.1)), (*AUC, "margin"), "zero or more"),
@@ -110,3 +129,23 @@ def test_settings_are_read_without_numpy() -> None:
         check=True,
     )
     assert seen.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("margin", "size", "relative"), [(0.01, 0.01, False), ("2%", 0.02, True), (" 0.5 %", 0.005, True), (None, 0, False)]
+)
+def test_a_margin_is_a_number_or_a_percentage(margin: float | str | None, size: float, relative: bool) -> None:
+    """In the metric's unit, or as a share of the champion's value."""
+    assert allowance(margin) == Allowance(size, relative)
+
+
+def test_margins_of_both_kinds_load() -> None:
+    """From the file, as they are written."""
+    read = TypeAdapter(Rule).validate_python
+    assert read({"direction": "up", "rule": "non_inferior", "margin": "2%"}).margin == "2%"
+    assert read({"direction": "up", "rule": "non_inferior", "margin": 1}).margin == 1
+
+
+def test_beating_a_baseline_is_enough_of_a_rule() -> None:
+    """An absolute rule without a limit then asks for something."""
+    assert check(gate(auc=Rule(direction="up", rule="absolute", beats=("majority",))), BINARY) == ()

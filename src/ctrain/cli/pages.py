@@ -105,15 +105,27 @@ def _line(place: int, subject: str, text: str) -> str:
 
 def _rule(rule: Rule) -> str:
     parts = [f"{rule.direction} is better"]
-    if rule.rule == "non_inferior":
-        parts.append(f"at most {rule.margin} worse than the champion")
+    if rule.compares:
+        parts.append(_compared(rule))
     if rule.floor is not None:
         parts.append(f"at least {rule.floor}")
     if rule.ceiling is not None:
         parts.append(f"at most {rule.ceiling}")
+    if rule.beats:
+        parts.append(f"better than always the {' or the '.join(rule.beats)}")
     if not rule.blocking:
         parts.append("advisory")
     return ", ".join(parts)
+
+
+def _compared(rule: Rule) -> str:
+    match rule.rule:
+        case "superior":
+            return f"more than {rule.margin} better than the champion" if rule.margin else "better than the champion"
+        case "equivalent":
+            return f"within {rule.margin} of the champion"
+        case _:
+            return f"at most {rule.margin} worse than the champion"
 
 
 def status(stages: Sequence[StageStatus], champion: ModelVersion | None) -> str:

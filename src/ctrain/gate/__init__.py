@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ctrain.gate.catalogue import METRICS, Metric
-from ctrain.gate.checks import Problem, check
+from ctrain.gate.checks import check
+from ctrain.gate.problem import Problem
 from ctrain.gate.settings import EvaluationSettings, GateSettings, Rule, Slices
 
 if TYPE_CHECKING:

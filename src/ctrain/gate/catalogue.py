@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from ctrain.gate.settings import Direction, Task
+from ctrain.gate.settings import Baseline, Direction, Task
 
 Reads = Literal["ranks", "decisions", "probabilities", "values"]
 """What of a prediction a metric uses: its order, its side of the threshold, or its value (a probability or not)."""
@@ -18,7 +18,7 @@ class Metric:
     """`low` and `high` bound what the metric can be."""
 
     name: str
-    task: Task
+    tasks: tuple[Task, ...]
     direction: Direction
     reads: Reads
     low: float
@@ -29,19 +29,38 @@ class Metric:
         return self.high - self.low
 
 
+_BINARY: tuple[Task, ...] = ("binary",)
+_REGRESSION: tuple[Task, ...] = ("regression",)
+
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("auc", "binary", "up", "ranks", 0.0, 1.0),
-        Metric("average_precision", "binary", "up", "ranks", 0.0, 1.0),
-        Metric("accuracy", "binary", "up", "decisions", 0.0, 1.0),
-        Metric("f1", "binary", "up", "decisions", 0.0, 1.0),
-        Metric("precision", "binary", "up", "decisions", 0.0, 1.0),
-        Metric("recall", "binary", "up", "decisions", 0.0, 1.0),
-        Metric("log_loss", "binary", "down", "probabilities", 0.0, inf),
-        Metric("brier", "binary", "down", "probabilities", 0.0, 1.0),
-        Metric("mae", "regression", "down", "values", 0.0, inf),
-        Metric("rmse", "regression", "down", "values", 0.0, inf),
-        Metric("r2", "regression", "up", "values", -inf, 1.0),
+        Metric("auc", _BINARY, "up", "ranks", 0.0, 1.0),
+        Metric("average_precision", _BINARY, "up", "ranks", 0.0, 1.0),
+        Metric("accuracy", _BINARY, "up", "decisions", 0.0, 1.0),
+        Metric("balanced_accuracy", _BINARY, "up", "decisions", 0.0, 1.0),
+        Metric("f1", _BINARY, "up", "decisions", 0.0, 1.0),
+        Metric("precision", _BINARY, "up", "decisions", 0.0, 1.0),
+        Metric("recall", _BINARY, "up", "decisions", 0.0, 1.0),
+        Metric("specificity", _BINARY, "up", "decisions", 0.0, 1.0),
+        Metric("log_loss", _BINARY, "down", "probabilities", 0.0, inf),
+        Metric("brier", _BINARY, "down", "probabilities", 0.0, 1.0),
+        Metric("mae", _REGRESSION, "down", "values", 0.0, inf),
+        Metric("rmse", _REGRESSION, "down", "values", 0.0, inf),
+        Metric("r2", _REGRESSION, "up", "values", -inf, 1.0),
     )
 }
+
+RATIOS = ("f1", "precision", "recall", "specificity", "balanced_accuracy")
+"""Those that are ratios of counts of a binary decision's four outcomes."""
+
+BASELINES: Mapping[Baseline, tuple[Task, ...]] = {
+    "majority": ("binary",),
+    "mean": ("regression",),
+    "median": ("regression",),
+}
+
+
+def suiting(task: Task) -> tuple[str, ...]:
+    """The names of the metrics that suit a task."""
+    return tuple(metric.name for metric in METRICS.values() if task in metric.tasks)

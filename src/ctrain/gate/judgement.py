@@ -5,28 +5,35 @@ on them, a champion without predictions: each is an `error` finding; too few row
 blocking rule is left to judge, that is an `error` of its own.
 
 All blocking rules must pass, so that the chance to pass a model that breaks one of them is at most that rule's own
-(Berger's intersection-union test, 1982): no correction for their number is needed on this side.
+(Berger's intersection-union test, 1982). That any of many rules refuses a good model by chance is guarded against: see
+`multiplicity`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ctrain.document import nearest
 from ctrain.gate import rules
+from ctrain.gate.baselines import against
 from ctrain.gate.catalogue import METRICS
 from ctrain.gate.checks import check
-from ctrain.gate.evidence import Categories, Evidence
-from ctrain.gate.intervals import Statistics, compare, estimate
+from ctrain.gate.evidence import Evidence
+from ctrain.gate.intervals import Statistics, compare, estimate, near_zero
+from ctrain.gate.multiplicity import Refuses, benjamini_hochberg, holm
 from ctrain.gate.obstacles import obstacle
-from ctrain.gate.settings import EvaluationSettings, GateSettings, Rule, Slices
+from ctrain.gate.phrases import Basis
+from ctrain.gate.rules import Claim, Comparison, Limit
+from ctrain.gate.settings import Allowance, Baseline, EvaluationSettings, GateSettings, Kind, Rule, Slices, allowance
+from ctrain.gate.slicing import Part, parts
 from ctrain.verdict import Finding, Outcome, Verdict
 
-_MOST_SLICES = 100
+Believed = Callable[[Sequence[Refuses], float], frozenset[int]]
 
 
 def judge(
@@ -40,9 +47,9 @@ def judge(
 ) -> Verdict:
     """One finding for each rule's part, and for each slice.
 
-    `champion` names the champion, None where there is none yet: then only limits are judged. `logged` holds what the
-    training logged, for rules with `source: logged`. `comparable=False` (a sample was trained on, the champion saw
-    everything) makes comparisons advisory.
+    `champion` names the champion, None where there is none yet: then only limits and baselines are judged. `logged`
+    holds what the training logged, for rules with `source: logged`. `comparable=False` (a sample was trained on, the
+    champion saw everything) makes comparisons advisory.
     """
     problems = check(settings, evaluation)
     if problems:
@@ -52,7 +59,9 @@ def judge(
             (Finding("evaluation", Outcome.ERROR, "the rows are none, or hold numbers that are not finite"),)
         )
     case = _Case(settings, evaluation, evidence, champion, logged or {}, comparable)
-    findings = tuple(case.findings())
+    findings = _resolved(list(case.rules()), case.tail, holm) + _resolved(
+        list(case.slices()), case.tail, benjamini_hochberg, advise=case.advises
+    )
     if not any(finding.blocking for finding in findings):
         findings = (*findings, Finding("gate", Outcome.ERROR, case.why_nothing_blocks()))
     return Verdict(findings, tuple(case.notes()))
@@ -61,6 +70,21 @@ def judge(
 def _sound(evidence: Evidence) -> bool:
     numbers = [evidence.label, evidence.challenger, *([evidence.champion] if evidence.champion is not None else [])]
     return evidence.rows > 0 and all(bool(np.isfinite(column).all()) for column in numbers)
+
+
+def _resolved(
+    asked: Sequence[Claim | Finding], tail: float, believed: Believed, *, advise: bool = False
+) -> tuple[Finding, ...]:
+    """Claims become findings, once it is known which refusals stand among all that block."""
+    family = {place: one for place, one in enumerate(asked) if not isinstance(one, Finding) and one.blocking}
+    chosen = believed([claim.refused for claim in family.values()], tail)
+    stands = {place for number, place in enumerate(family) if number in chosen}
+    findings = []
+    for place, one in enumerate(asked):
+        finding = one if isinstance(one, Finding) else one.finding(stands=place in stands or not one.blocking)
+        idle = advise and finding.outcome is Outcome.INCONCLUSIVE and not isinstance(one, Finding)
+        findings.append(replace(finding, blocking=False) if idle else finding)
+    return tuple(findings)
 
 
 @dataclass(frozen=True)
@@ -72,22 +96,47 @@ class _Case:
     logged: Mapping[str, float]
     comparable: bool
 
-    def findings(self) -> Iterator[Finding]:
+    @property
+    def tail(self) -> float:
+        return (1 - self.settings.confidence) / 2
+
+    @property
+    def advises(self) -> bool:
+        """Whether slices that could not be decided only advise."""
+        return self.settings.slices is not None and self.settings.slices.on_inconclusive == "advise"
+
+    @cached_property
+    def compared(self) -> Mapping[str, Rule]:
+        """The rules that need the champion."""
+        return {name: rule for name, rule in self.settings.metrics.items() if rule.compares}
+
+    def rules(self) -> Iterator[Claim | Finding]:
         for name, rule in self.settings.metrics.items():
             if rule.floor is not None or rule.ceiling is not None:
                 yield self.logged_limit(name, rule) if rule.source == "logged" else self.limit(name, rule)
-            if rule.rule == "non_inferior" and self.champion is not None:
+            for baseline in rule.beats:
+                yield self.against_baseline(name, rule, baseline)
+            if rule.compares and self.champion is not None:
                 yield self.against_champion(name, rule)
-        if self.settings.slices:
-            yield from self.slices(self.settings.slices)
+
+    def slices(self) -> Iterator[Claim | Finding]:
+        if self.settings.slices is None:
+            return
+        for part in parts(self.settings.slices, self.evidence, self.evaluation.task):
+            if isinstance(part, Finding):
+                yield part
+            elif self.champion is not None and self.evidence.champion is not None:
+                yield from (self.slice(name, rule, part, self.settings.slices) for name, rule in self.compared.items())
 
     def notes(self) -> Iterator[str]:
-        compared = ", ".join(name for name, rule in self.settings.metrics.items() if rule.rule == "non_inferior")
-        if not compared:
+        if not self.compared:
             return
         if self.champion is None:
             slices = ", nor slices judged" if self.settings.slices else ""
-            yield f"no champion yet: {compared} could not be compared{slices}; only floors and ceilings count"
+            yield (
+                f"no champion yet: {', '.join(self.compared)} could not be compared{slices}; "
+                "only floors, ceilings and baselines count"
+            )
         elif not self.comparable:
             yield (
                 f"compared with {self.champion} for information only: it was trained on all the data, "
@@ -95,6 +144,11 @@ class _Case:
             )
         else:
             yield f"compared with {self.champion}, on the same rows"
+        if self.evidence.champion is not None and np.array_equal(self.evidence.challenger, self.evidence.champion):
+            yield (
+                "both models answered the same on every row: either nothing has changed, "
+                "or the evaluation step scored one of them twice"
+            )
 
     def why_nothing_blocks(self) -> str:
         add = "add a floor or a ceiling to a blocking metric, such as `floor: 0.7` for auc"
@@ -111,14 +165,23 @@ class _Case:
         known = f"did you mean {meant}?" if meant else f"it logged {', '.join(sorted(self.logged)) or 'nothing'}"
         return Finding(name, Outcome.ERROR, f"the training logged no metric {name!r}: {known}", rule.blocking)
 
-    def limit(self, name: str, rule: Rule) -> Finding:
+    def limit(self, name: str, rule: Rule) -> Claim | Finding:
         own = replace(self.evidence, champion=None)
-        blocked = self.obstacle(
-            f"{name} {'floor' if rule.floor is not None else 'ceiling'}", name, own, blocking=rule.blocking
-        )
-        return blocked or rules.limit(name, rule, estimate(name, own, self.statistics(name)), self.basis(own))
+        subject = f"{name} {'floor' if rule.floor is not None else 'ceiling'}"
+        blocked = self.obstacle(subject, name, own, blocking=rule.blocking)
+        return blocked or Limit(name, rule, estimate(name, own, self.statistics(name)), self.basis(own))
 
-    def against_champion(self, name: str, rule: Rule) -> Finding:
+    def against_baseline(self, name: str, rule: Rule, baseline: Baseline) -> Claim | Finding:
+        subject = f"{name} against always the {baseline}"
+        blocked = self.obstacle(subject, name, replace(self.evidence, champion=None), blocking=rule.blocking)
+        if blocked:
+            return blocked
+        part = against(baseline, self.evidence)
+        return self.compare(
+            subject, name, part, "superior", Allowance(0.0), blocking=rule.blocking, opponent=f"always the {baseline}"
+        )
+
+    def against_champion(self, name: str, rule: Rule) -> Claim | Finding:
         subject = f"{name} against the champion"
         blocking = rule.blocking and self.comparable
         if self.evidence.champion is None:
@@ -128,48 +191,41 @@ class _Case:
             )
             return Finding(subject, Outcome.ERROR, says, blocking)
         blocked = self.obstacle(subject, name, self.evidence, blocking=blocking)
-        return blocked or self.compared(subject, name, rule.margin or 0.0, self.evidence, blocking=blocking)
+        return blocked or self.compare(
+            subject, name, self.evidence, rule.rule, allowance(rule.margin), blocking=blocking
+        )
 
-    def slices(self, wanted: Slices) -> Iterator[Finding]:
-        for column in wanted.by:
-            categories = self.evidence.slices.get(column)
-            if categories is None:
-                says = f"the evaluation rows have no column {column!r}: write it in the evaluation step"
-                yield Finding(f"slices by {column}", Outcome.ERROR, says)
-            elif len(categories.names) > _MOST_SLICES:
-                says = (
-                    f"{column} has {len(categories.names):,} values, {_MOST_SLICES} is the limit: slice by bins of it"
-                )
-                yield Finding(f"slices by {column}", Outcome.ERROR, says)
-            elif self.champion is not None and self.evidence.champion is not None:
-                yield from self.slices_by(column, categories, wanted)
-
-    def slices_by(self, column: str, categories: Categories, wanted: Slices) -> Iterator[Finding]:
-        for code, value in enumerate(categories.names):
-            where = f"{column} = {'(missing)' if value is None else value}"
-            mask = categories.codes == code
-            rows = int(mask.sum())
-            if rows < wanted.min_rows:
-                says = f"{rules.rows(rows)}, and {wanted.min_rows:,} are asked for (gate.slices.min_rows)"
-                yield Finding(where, Outcome.INCONCLUSIVE, says, blocking=False, measured={"rows": float(rows)})
-                continue
-            part = self.evidence.where(mask)
-            for name, rule in self.settings.metrics.items():
-                if rule.rule == "non_inferior":
-                    yield self.slice(f"{name} against the champion, {where}", name, rule, part, wanted.margin)
-
-    def slice(self, subject: str, name: str, rule: Rule, part: Evidence, margin: float) -> Finding:
-        """A slice whose rows cannot carry the metric (all of one label, say) tells nothing, and decides nothing."""
-        found = obstacle(METRICS[name], part, self.evaluation.threshold)
+    def slice(self, name: str, rule: Rule, part: Part, wanted: Slices) -> Claim | Finding:
+        """A slice whose rows cannot carry the metric (all of one label, say) tells nothing; one that is expected to
+        must."""
+        subject = f"{name} against the champion, {part.where}"
+        blocking = rule.blocking and self.comparable
+        found = obstacle(METRICS[name], part.evidence, self.evaluation.threshold)
         if found:
-            return Finding(subject, Outcome.INCONCLUSIVE, found.says, blocking=False)
-        return self.compared(subject, name, margin, part, blocking=rule.blocking and self.comparable)
+            return Finding(subject, Outcome.INCONCLUSIVE, found.says, blocking and part.expected)
+        return self.compare(subject, name, part.evidence, "non_inferior", allowance(wanted.margin), blocking=blocking)
 
-    def compared(self, subject: str, name: str, margin: float, part: Evidence, *, blocking: bool) -> Finding:
-        seen = compare(name, part, self.statistics(subject))
+    def compare(
+        self,
+        subject: str,
+        name: str,
+        part: Evidence,
+        kind: Kind,
+        margin: Allowance,
+        *,
+        blocking: bool,
+        opponent: str = "champion",
+    ) -> Claim | Finding:
+        by = self.statistics(subject)
+        if margin.relative and near_zero(name, part, by):
+            says = (
+                f"the {opponent}'s {name} cannot be told from zero on {rules.rows(part.rows)}, so that no difference "
+                "is a share of it: write the margin in the metric's own unit"
+            )
+            return Finding(subject, Outcome.ERROR, says, blocking, {"rows": float(part.rows)})
+        seen = compare(name, part, by, relative=margin.relative)
         direction = METRICS[name].direction
-        basis = self.basis(part)
-        return rules.non_inferior(subject, name, direction, margin=margin, seen=seen, basis=basis, blocking=blocking)
+        return Comparison(subject, name, kind, direction, margin.size, seen, self.basis(part), blocking, opponent)
 
     def obstacle(self, subject: str, name: str, part: Evidence, *, blocking: bool) -> Finding | None:
         measured = {"rows": float(part.rows)}
@@ -179,8 +235,8 @@ class _Case:
         found = obstacle(METRICS[name], part, self.evaluation.threshold)
         return Finding(subject, found.outcome, found.says, blocking, measured) if found else None
 
-    def basis(self, part: Evidence) -> rules.Basis:
-        return rules.Basis(part.rows, part.units if part.group else None, self.settings.confidence)
+    def basis(self, part: Evidence) -> Basis:
+        return Basis(part.rows, part.units if part.group else None, self.settings.confidence)
 
     def statistics(self, purpose: str) -> Statistics:
         """The bootstrap's seed is made of the evidence, the settings and what is judged: a rerun draws the same."""

@@ -69,15 +69,28 @@ def average_precision(positive: Bools, score: Floats) -> float:
     return float((gained * ranking.above_positive / ranking.above_all).sum() / ranking.above_positive[-1])
 
 
-def count_ratio(name: str, hits: Floats, false_alarms: Floats, misses: Floats) -> Floats:
-    """f1, precision or recall from counts of any one shape; 0 where the ratio is 0/0."""
+def count_ratio(name: str, hits: Floats, false_alarms: Floats, misses: Floats, rejections: Floats) -> Floats:
+    """A metric of the four outcomes' counts, of any one shape; 0 where a ratio is 0/0.
+
+    `balanced_accuracy` is the mean of recall and specificity.
+    """
     match name:
         case "precision":
-            below = hits + false_alarms
+            return _share(hits, hits + false_alarms)
         case "recall":
-            below = hits + misses
+            return _share(hits, hits + misses)
+        case "specificity":
+            return _share(rejections, rejections + false_alarms)
         case "f1":
-            below = hits + (false_alarms + misses) / 2
+            return _share(hits, hits + (false_alarms + misses) / 2)
+        case "accuracy":
+            return _share(hits + rejections, hits + rejections + false_alarms + misses)
+        case "balanced_accuracy":
+            recall, specificity = _share(hits, hits + misses), _share(rejections, rejections + false_alarms)
+            return (recall + specificity) / 2
         case _:
             raise ValueError(f"{name} is not a ratio of counts")
-    return np.divide(hits, below, out=np.zeros_like(below), where=below > 0)
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)

@@ -40,8 +40,10 @@ def _undefined(metric: Metric, model: str, evidence: Evidence, prediction: Float
             return f"{metric.name} needs probabilities between 0 and 1, and {where}"
     if metric.reads == "ranks" and (positive.all() or not positive.any()):
         return f"{metric.name} needs both labels, and all {evidence.rows:,} rows have label {int(positive[0])}"
-    if metric.name in ("f1", "recall") and not positive.any():
+    if metric.name in ("f1", "recall", "balanced_accuracy") and not positive.any():
         return f"{metric.name} needs positive labels, and none of the {evidence.rows:,} rows has one"
+    if metric.name in ("specificity", "balanced_accuracy") and positive.all():
+        return f"{metric.name} needs negative labels, and none of the {evidence.rows:,} rows has one"
     if metric.name == "precision" and not (prediction >= threshold).any():
         return f"precision needs positive decisions, and the {model} has none at the threshold {threshold:g}"
     if metric.name == "r2" and (evidence.label == evidence.label[0]).all():
@@ -52,9 +54,9 @@ def _undefined(metric: Metric, model: str, evidence: Evidence, prediction: Float
 def _too_few(metric: Metric, evidence: Evidence) -> Obstacle | None:
     positive = evidence.label == 1
     counted: dict[str, Bools] = {"": positive | True}
-    if metric.reads == "ranks" or metric.name in ("f1", "precision", "recall"):
+    if metric.reads == "ranks" or metric.name in ("f1", "precision", "recall", "balanced_accuracy"):
         counted["with a positive label"] = positive
-    if metric.reads == "ranks":
+    if metric.reads == "ranks" or metric.name in ("specificity", "balanced_accuracy"):
         counted["with a negative label"] = ~positive
     kind = "groups" if evidence.group else "rows"
     for which, mask in counted.items():

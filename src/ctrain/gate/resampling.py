@@ -1,4 +1,4 @@
-"""The paired bootstrap for metrics that are ratios of counts: f1, precision and recall.
+"""The paired bootstrap for metrics that are ratios of counts: f1, precision, recall and their like.
 
 All that such a metric sees of a row is one of eight cells: its label and the two models' decisions. Rows in one cell,
 or groups with the same counts in all cells, are alike, so that drawing rows (or groups) with replacement is one
@@ -64,4 +64,5 @@ def ratio(metric: str, counts: Floats, *, champion: bool) -> Floats:
     hits = counts @ (_POSITIVE * decided).astype(np.float64)
     false_alarms = counts @ ((1 - _POSITIVE) * decided).astype(np.float64)
     misses = counts @ (_POSITIVE * (1 - decided)).astype(np.float64)
-    return count_ratio(metric, hits, false_alarms, misses)
+    rejections = counts @ ((1 - _POSITIVE) * (1 - decided)).astype(np.float64)
+    return count_ratio(metric, hits, false_alarms, misses, rejections)

@@ -5,52 +5,95 @@ These classes hold anything of the right types; `ctrain.gate.check` says what co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 Direction = Literal["up", "down"]
 Task = Literal["binary", "regression"]
+Kind = Literal["absolute", "non_inferior", "superior", "equivalent"]
+Margin = float | str
+Baseline = Literal["majority", "mean", "median"]
 
 _FORBID = {"extra": "forbid"}
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """A margin as a number: in the metric's own unit, or (`relative`) as a share of the champion's value."""
+
+    size: float
+    relative: bool = False
+
+
+def allowance(margin: Margin | None) -> Allowance:
+    """`0.005` is a difference in the metric's unit; `"2%"` is (challenger - champion) / |champion|, and nothing else.
+
+    None is no margin at all: zero. Raises ValueError for other text.
+    """
+    if not isinstance(margin, str):
+        return Allowance(float(margin or 0.0))
+    found = _PERCENT.fullmatch(margin.strip())
+    if found is None:
+        raise ValueError(f"{margin!r} is no margin")
+    return Allowance(float(found[1]) / 100, relative=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """What one metric has to show. `direction` says which way is better.
 
-    `non_inferior`: the challenger is at most `margin` (in the metric's own unit) worse than the champion, by the
-    bound of the paired interval. `absolute`: only the limits count. A `floor` (direction up) or a `ceiling`
-    (direction down) may stand in either kind; it is compared with the measured value (`judged_by: estimate`), as
-    whoever writes "at least 0.70" expects, or with the interval's bound (`judged_by: interval`), which asks for proof.
-    `source: logged` takes the value that the training logged to MLflow instead of computing it from the rows; only
-    limits can then be judged. A rule that is not `blocking` is shown and decides nothing.
+    Of the paired difference to the champion on the same rows, by its whole interval: `non_inferior`, at most `margin`
+    worse; `superior`, more than `margin` (by default zero) better; `equivalent`, within `margin` either way.
+    `absolute`: only the limits count.
+
+    A `floor` (direction up) or a `ceiling` (direction down) may stand in any kind; the interval's worse bound must
+    keep it (`judged_by: interval`, the default), or the measured value (`estimate`). `beats` names trivial baselines
+    that the challenger must be better than, champion or not. `source: logged` takes the value that the training logged
+    to MLflow instead of computing it from the rows; it has no interval, so only limits of its value can be judged.
+    A rule that is not `blocking` is shown and decides nothing.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = _FORBID
 
     direction: Direction
-    rule: Literal["absolute", "non_inferior"]
-    margin: float | None = None
+    rule: Kind
+    margin: Margin | None = None
     floor: float | None = None
     ceiling: float | None = None
-    judged_by: Literal["estimate", "interval"] = "estimate"
+    judged_by: Literal["estimate", "interval"] | None = None
     source: Literal["rows", "logged"] = "rows"
+    beats: tuple[Baseline, ...] = ()
     blocking: bool = True
+
+    @property
+    def compares(self) -> bool:
+        """Whether the champion is needed."""
+        return self.rule != "absolute"
+
+    @property
+    def by_interval(self) -> bool:
+        """Whether limits are judged by the interval's bound."""
+        return self.source == "rows" and self.judged_by != "estimate"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slices:
-    """Columns within whose values every `non_inferior` metric is judged again, with this margin.
+    """Columns within whose values every metric that is compared is judged again, as non-inferior with this margin.
 
-    A value with fewer than `min_rows` rows is reported and decides nothing.
+    A value with fewer than `min_rows` rows is reported and decides nothing, unless `expect` names it: then it must be
+    there, with as many. `on_inconclusive: advise` shows slices that too few rows could not decide, and goes on.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = _FORBID
 
     by: tuple[str, ...]
-    margin: float
+    margin: Margin
     min_rows: int = 200
+    expect: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    on_inconclusive: Literal["block", "advise"] = "block"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ctrain.document import Keys
+from ctrain.gate.settings import Margin
 from ctrain.project.settings import ProjectFile
 from ctrain.training import Scalar
 
@@ -22,6 +23,7 @@ _WORDS: Mapping[object, str] = {
     float: "number",
     bool: "true or false",
     Scalar: "text, number, true or false",
+    Margin: "number, or percentage in quotes",
 }
 
 
@@ -115,10 +117,9 @@ def _default(item: Field[Any]) -> object:
 
 
 def _unwrapped(kind: object) -> object:
-    """`X` out of `X | None`."""
+    """`X` out of `X | None`, `X | Y` out of `X | Y | None`."""
     if get_origin(kind) in (Union, types.UnionType):
-        present = [item for item in get_args(kind) if item is not types.NoneType]
-        return present[0] if len(present) == 1 else kind
+        return Union[tuple(item for item in get_args(kind) if item is not types.NoneType)]  # noqa: UP007  of a tuple
     return kind
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -37,7 +38,7 @@ class Storage:
         self._taken = 0
         self._azurite = Azurite(self._pool, folder)
         self._wanted: dict[str, set[str]] = {}
-        self._made: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
         self._clients: dict[str, BlobServiceClient] = {}
         self._session: aiohttp.ClientSession | None = None
         clock.follow(self._azurite.ahead)
@@ -65,16 +66,19 @@ class Storage:
         from azure.core.exceptions import ResourceExistsError
         from azure.storage.blob import BlobServiceClient
 
-        if account not in self._clients:
-            url = f"http://127.0.0.1:{self._azurite.port}/{account}"
-            credential = {"account_name": account, "account_key": self._pool[account]}
-            self._clients[account] = BlobServiceClient(url, credential=credential, retry_total=0)
-        service = self._clients[account]
-        for container in self._wanted.get(account, set()) - {name for own, name in self._made if own == account}:
-            with suppress(ResourceExistsError):
-                service.create_container(container)
-            self._made.add((account, container))
-        return service
+        with self._lock:
+            if account not in self._clients:
+                url = f"http://127.0.0.1:{self._azurite.port}/{account}"
+                credential = {"account_name": account, "account_key": self._pool[account]}
+                self._clients[account] = BlobServiceClient(url, credential=credential, retry_total=0)
+            service = self._clients[account]
+            wanted = self._wanted.get(account, set())
+            while wanted:
+                container = next(iter(wanted))
+                with suppress(ResourceExistsError):
+                    service.create_container(container)
+                wanted.discard(container)
+            return service
 
     def container(self, workspace: Workspace) -> ContainerClient:
         """The default datastore's container."""
@@ -144,7 +148,8 @@ class Storage:
         `trusted`: whoever asks has proved who they are by a token of ours; the account's signature goes on.
         """
         account = call.params["account"]
-        await asyncio.to_thread(self.service, account)
+        if account not in self._clients or self._wanted.get(account):
+            await asyncio.to_thread(self.service, account)
         headers = {name: value for name, value in call.headers.items() if name not in _NOT_FORWARDED}
         target = call.target
         if trusted:

@@ -306,3 +306,17 @@ def test_endpoints_are_listed_in_every_version(shop: Shop, azure: Loopback) -> N
         f"https://management.azure.com{shop.plain.place.arm_id}/onlineEndpoints?api-version=2025-12-01&tags=release=r1",
     )
     assert [one["name"] for one in by_tag.json()["value"]] == [name]
+
+
+def test_in_another_cloud_everything_has_that_clouds_names(shop: Shop) -> None:
+    """Azure Government: the operation's URL and the scoring URL."""
+    name = f"shop-{uuid.uuid4().hex[:8]}"
+    url = f"https://management.usgovcloudapi.net{shop.plain.place.arm_id}/onlineEndpoints/{name}?api-version=2022-02-01-preview"
+
+    put = shop.plain.arm("PUT", url, shop.endpoint_body())
+
+    assert put.headers["Azure-AsyncOperation"].startswith("https://management.usgovcloudapi.net/")
+    assert shop.operation(put)["status"] == "Succeeded"
+    scoring = shop.plain.arm("GET", url).json()["properties"]["scoringUri"]
+    assert scoring == f"https://{name}.{shop.plain.place.location}.inference.ml.azure.us/score"
+    assert shop.plain.score(scoring, "no key", {}).status_code == 401

@@ -117,7 +117,7 @@ def delete_deployment(cloud: Cloud, call: Call) -> Reply:
         return "Succeeded", None
 
     seconds = cloud.duration("deployment.delete")
-    operation = cloud.part(Operations).start(endpoint.workspace, "odidp", call.api_version, seconds, work=work)
+    operation = cloud.part(Operations).start(endpoint.workspace, "odidp", call, seconds, work=work)
     deployment.operation = operation
     return Reply(202, b"null", {**cloud.part(Operations).headers(operation), "Content-Type": "application/json"})
 
@@ -188,7 +188,7 @@ def _begin(
     deployment.operation = cloud.part(Operations).start(
         endpoint.workspace,
         "odidp",
-        call.api_version,
+        call,
         seconds,
         work=work,
         result=lambda: deployment_body(endpoint, deployment),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from tests.azure.cloud import Cloud, Workspace
+from tests.azure.cloud import Cloud
 from tests.azure.hosts import ARM
 from tests.azure.paging import paged
 from tests.azure.routing import WORKSPACE, Body, Call, Refused, Reply, Routes
@@ -47,9 +47,9 @@ def get_endpoint(cloud: Cloud, call: Call) -> Reply:
 @routes.put(ENDPOINT)
 async def put_endpoint(cloud: Cloud, call: Call) -> Reply:
     """Create it, or replace it as a whole."""
-    workspace, name, body = cloud.workspace(call), call.params["endpoint"], _accepted(call.json())
-    existing = workspace.part(Endpoints).find(name)
-    endpoint = existing or await _created(cloud, workspace, name, body)
+    name, body = call.params["endpoint"], _accepted(call.json())
+    existing = cloud.workspace(call).part(Endpoints).find(name)
+    endpoint = existing or await _created(cloud, call, name, body)
     if existing is not None:
         existing.check_idle(f"update endpoint {existing.name}")
         _check_split(existing, body)
@@ -101,7 +101,7 @@ def delete_endpoint(cloud: Cloud, call: Call) -> Reply:
         return "Succeeded", None
 
     seconds = cloud.duration("endpoint.delete")
-    operation = cloud.part(Operations).start(endpoint.workspace, "oeidp", call.api_version, seconds, work=work)
+    operation = cloud.part(Operations).start(endpoint.workspace, "oeidp", call, seconds, work=work)
     endpoint.operation = operation
     return Reply(202, b"null", {**cloud.part(Operations).headers(operation), "Content-Type": "application/json"})
 
@@ -167,7 +167,8 @@ def _accepted(sent: Body) -> Body:
     return kept | {"properties": {n: v for n, v in properties.items() if n not in own} | {"authMode": mode}}
 
 
-async def _created(cloud: Cloud, workspace: Workspace, name: str, body: Body) -> Endpoint:
+async def _created(cloud: Cloud, call: Call, name: str, body: Body) -> Endpoint:
+    workspace = cloud.workspace(call)
     check_name(name, "endpoint")
     if cloud.part(Region).find(workspace.location, name) is not None:
         raise name_taken()
@@ -177,9 +178,18 @@ async def _created(cloud: Cloud, workspace: Workspace, name: str, body: Body) ->
     key = cloud.secrets.new
     now = cloud.clock.stamp()
     served = ServedEndpoint(workspace.home / "endpoints" / name.lower(), lambda: endpoint.routed())  # noqa: PLW0108  not there yet
+    cloud_suffix = "ml.azure.us" if call.host.endswith("usgovcloudapi.net") else "ml.azure.com"
     endpoint = Endpoint(
-        workspace, name, body, now, now, served, key("endpoint key", 32), key("endpoint key", 32)
-    )  # fmt: skip
+        workspace,
+        name,
+        body,
+        now,
+        now,
+        served,
+        key("endpoint key", 32),
+        key("endpoint key", 32),
+        host=f"{name}.{workspace.location}.inference.{cloud_suffix}",
+    )
     workspace.part(Endpoints).add(endpoint)
     await served.start()
     return endpoint
@@ -218,7 +228,7 @@ def _begin(cloud: Cloud, call: Call, endpoint: Endpoint, what: str, *, fate: Fat
 
     seconds = None if fate.hangs else fate.seconds if fate.seconds is not None else cloud.duration(what)
     endpoint.operation = cloud.part(Operations).start(
-        endpoint.workspace, "oeidp", call.api_version, seconds, work=work, result=lambda: _shown(endpoint)
+        endpoint.workspace, "oeidp", call, seconds, work=work, result=lambda: _shown(endpoint)
     )
     return endpoint.operation
 

@@ -70,7 +70,7 @@ class Operations:
         self,
         workspace: Workspace,
         kind: str,
-        api_version: str,
+        call: Call,
         seconds: float | None,
         *,
         work: Callable[[], Awaitable[tuple[str, Body | None]]],
@@ -79,11 +79,11 @@ class Operations:
         """Begin one that takes `seconds` of virtual time, then does `work`; without `seconds` it never ends.
 
         `work` gives the final status, and the error if there is one. `kind` begins the id: `oeidp` for endpoints,
-        `odidp` for deployments.
+        `odidp` for deployments. `call` is what began it.
         """
         operation_id = f"{kind}:{workspace.workspace_id}:{uuid.uuid4()}"
         path = LOCATION.format(subscription=workspace.address.subscription_id, location=workspace.location)
-        url = f"https://management.azure.com{path}/mfeOperationsStatus/{operation_id}?api-version={api_version}"
+        url = f"https://{call.host}{path}/mfeOperationsStatus/{operation_id}?api-version={call.api_version}"
         due = float("inf") if seconds is None else self._cloud.clock.time() + seconds
         operation = Operation(operation_id, url, self._cloud.clock.stamp(), due, result)
         self._operations[operation_id.lower()] = operation

@@ -68,6 +68,7 @@ class Endpoint:
     served: ServedEndpoint
     primary_key: str
     secondary_key: str
+    host: str
     state: str = "Creating"
     came_up: bool = False
     operation: Operation | None = None
@@ -86,7 +87,7 @@ class Endpoint:
 
     @property
     def scoring_url(self) -> str:
-        return f"https://{self.name}.{self.workspace.location}.inference.ml.azure.com/score"
+        return f"https://{self.host}/score"
 
     @property
     def traffic(self) -> Shares:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ctrain.backends.azureml.arm import _needs
@@ -57,7 +59,7 @@ def test_a_refusal_is_an_error_of_ours_with_azures_words(
     azure.fault("answer", status=status, body=body, headers={"x-ms-request-id": "4711"}, method="PUT", times=None)
     with pytest.raises(error) as told:
         workspace.arm.put("onlineEndpoints/visits", ENDPOINTS, {})
-    assert "Because: Azure says so [request 4711]" in told.value.why
+    assert re.search(r"Because: Azure says so \[request 4711, ours [0-9a-f-]{36}\]", told.value.why)
     assert told.value.what == "could not write onlineEndpoints/visits"
 
 

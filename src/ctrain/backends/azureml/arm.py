@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ctrain.backends.azureml.bodies import Json, items, text
 from ctrain.backends.azureml.cloud import Cloud, trusted
-from ctrain.backends.azureml.failures import request_id, translated
+from ctrain.backends.azureml.failures import last_request, translated
 from ctrain.backends.azureml.refusals import error_of, refusal_of
 from ctrain.errors import PlatformUnavailable
 
@@ -61,8 +61,8 @@ class Requests:
     def send(
         self, method: str, url: str, *, body: Json | None = None, query: dict[str, Query] | None = None,
         needs: str | None = None, idempotent: bool = False, doing: str | None = None,
-    ) -> tuple[int, Json, Json]:  # fmt: skip
-        """Status, JSON body (an object; empty where there is none) and headers.
+    ) -> tuple[int, Json]:  # fmt: skip
+        """Status and JSON body (an object; empty where there is none).
 
         `url` is below the base, or one that Azure handed out, which must be Azure's own. 404 is given back as it is.
         """
@@ -77,7 +77,7 @@ class Requests:
             content = response.read()
         if response.status_code != 404:
             _raise_refused(response, content, words, needs)
-        return response.status_code, _read(response, content, words), dict(response.headers.items())
+        return response.status_code, _read(response, content, words)
 
 
 def _said(value: Query) -> str:
@@ -87,8 +87,7 @@ def _said(value: Query) -> str:
 def _raise_refused(response: HttpResponse, content: bytes, words: str, needs: str | None) -> None:
     if 200 <= response.status_code < 300:
         return
-    request = request_id(dict(response.headers.items()))
-    raise error_of(refusal_of(response.status_code, _loads(content), request), words, needs)
+    raise error_of(refusal_of(response.status_code, _loads(content), last_request.get()), words, needs)
 
 
 def _loads(content: bytes) -> object:
@@ -100,7 +99,7 @@ def _loads(content: bytes) -> object:
 
 def _read(response: HttpResponse, content: bytes, words: str) -> Json:
     """The body of a success. A list is given as `value`, as ARM does."""
-    if not content.strip():
+    if content.strip() in {b"", b"null"}:
         return {}
     body = _loads(content)
     if isinstance(body, dict):
@@ -109,7 +108,7 @@ def _read(response: HttpResponse, content: bytes, words: str) -> Json:
         return {"value": body}
     if response.status_code == 404 or body is not None:
         return {"value": body} if isinstance(body, str | int | float | bool) else {}
-    why = f"the answer is no JSON [request {request_id(dict(response.headers.items()))}]"
+    why = f"the answer is no JSON [request {last_request.get()}]"
     raise PlatformUnavailable(f"could not {words}", why=why, hint="try again; a proxy in between may have answered")
 
 
@@ -131,12 +130,12 @@ class Arm:
 
     def get(self, path: str, api_version: str, **query: Query) -> Json | None:
         """The resource, or None where there is none."""
-        status, body, _ = self._ask("GET", path, api_version, query=dict(query), action="read")
+        status, body = self._ask("GET", path, api_version, query=dict(query), action="read")
         return None if status == 404 else body
 
     def list(self, path: str, api_version: str, **query: Query) -> Iterator[Json]:
         """All resources of a kind, page by page."""
-        status, body, _ = self._ask("GET", path, api_version, query=dict(query), action="read")
+        status, body = self._ask("GET", path, api_version, query=dict(query), action="read")
         while True:
             if status == 404:
                 self._missing("GET", path, body)
@@ -146,7 +145,7 @@ class Arm:
             following = text(body, "nextLink")
             if not following:
                 return
-            status, body, _ = self._requests.send("GET", following, needs=_needs(path, "read"), doing=f"list {path}")
+            status, body = self._requests.send("GET", following, needs=_needs(path, "read"), doing=f"list {path}")
 
     def put(self, path: str, api_version: str, body: Json) -> Json:
         """The resource as Azure took it (it may go on being made: see its provisioningState)."""
@@ -167,15 +166,15 @@ class Arm:
     def _change(
         self, method: str, path: str, api_version: str, body: Json | None, action: str, *, idempotent: bool = False
     ) -> Json:
-        status, answer, headers = self._ask(method, path, api_version, body=body, action=action, idempotent=idempotent)
+        status, answer = self._ask(method, path, api_version, body=body, action=action, idempotent=idempotent)
         if status == 404:
-            self._missing(method, path, answer, headers)
+            self._missing(method, path, answer)
         return answer
 
     def _ask(
         self, method: str, path: str, api_version: str, *, body: Json | None = None,
         query: dict[str, Query] | None = None, action: str, idempotent: bool = False,
-    ) -> tuple[int, Json, Json]:  # fmt: skip
+    ) -> tuple[int, Json]:  # fmt: skip
         return self._requests.send(
             method,
             f"{self._root}/{path}".rstrip("/"),
@@ -186,9 +185,8 @@ class Arm:
             doing=f"{VERBS[method]} {path or 'the workspace'}",
         )
 
-    def _missing(self, method: str, path: str, body: Json, headers: Json | None = None) -> None:
-        request = request_id({key: str(value) for key, value in (headers or {}).items()})
-        raise error_of(refusal_of(404, body, request), f"{VERBS[method]} {path}")
+    def _missing(self, method: str, path: str, body: Json) -> None:
+        raise error_of(refusal_of(404, body, last_request.get()), f"{VERBS[method]} {path}")
 
 
 def _needs(path: str, action: str) -> str:
@@ -209,13 +207,13 @@ class Dataplane:
 
     def get(self, path: str, **query: Query) -> Json | None:
         """What is there, or None where there is nothing."""
-        status, body, _ = self._ask("GET", path, query=dict(query))
+        status, body = self._ask("GET", path, query=dict(query))
         return None if status == 404 else body
 
     def post(self, path: str, body: Json | None = None, *, idempotent: bool = False, **query: Query) -> Json:
         """An answer. `idempotent` says that it may be asked twice, and so is retried."""
-        status, answer, headers = self._ask("POST", path, body=body, query=dict(query), idempotent=idempotent)
-        return self._found(status, answer, headers, f"ask for {path}")
+        status, answer = self._ask("POST", path, body=body, query=dict(query), idempotent=idempotent)
+        return self._found(status, answer, f"ask for {path}")
 
     def put(self, path: str, body: Json, **query: Query) -> Json:
         return self._found(*self._ask("PUT", path, body=body, query=dict(query)), f"write {path}")
@@ -229,26 +227,25 @@ class Dataplane:
 
     def list(self, path: str, **query: Query) -> Iterator[Json]:
         """All of a listing, page by page."""
-        status, body, headers = self._ask("GET", path, query=dict(query))
+        status, body = self._ask("GET", path, query=dict(query))
         while True:
-            self._found(status, body, headers, f"list {path}")
+            self._found(status, body, f"list {path}")
             for one in items(body, "value"):
                 if isinstance(one, dict):
                     yield one
             following = text(body, "nextLink")
             if not following:
                 return
-            status, body, headers = self._requests.send("GET", following, doing=f"list {path}")
+            status, body = self._requests.send("GET", following, doing=f"list {path}")
 
     def _ask(
         self, method: str, path: str, *, body: Json | None = None, query: dict[str, Query], idempotent: bool = False
-    ) -> tuple[int, Json, Json]:
+    ) -> tuple[int, Json]:
         where = "/" + path.replace("{ws}", self._workspace).lstrip("/")
         doing = f"{VERBS[method]} {path.replace('{ws}', '')}"
         return self._requests.send(method, where, body=body, query=query, idempotent=idempotent, doing=doing)
 
-    def _found(self, status: int, body: Json, headers: Json, doing: str) -> Json:
+    def _found(self, status: int, body: Json, doing: str) -> Json:
         if status == 404:
-            request = request_id({key: str(value) for key, value in headers.items()})
-            raise error_of(refusal_of(404, body, request), doing)
+            raise error_of(refusal_of(404, body, last_request.get()), doing)
         return body

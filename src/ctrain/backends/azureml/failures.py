@@ -99,18 +99,25 @@ def _refusal(raised: HttpResponseError) -> Refusal:
         body = json.loads(response.text())
     except Exception:  # noqa: BLE001  the body may be anything (storage speaks XML), or read away; the words are there
         body = None
-    request = request_id(getattr(response, "headers", {}))
+    request = request_id(getattr(response, "headers", {}), _sent(response))
     found = refusal_of(raised.status_code or 0, body, request)
     code = found.code or getattr(raised, "error_code", None) or getattr(raised.error, "code", None)
     message = found.message if body is not None else raised.message.partition("\n")[0]
     return Refusal(found.status, str(code or ""), message, request)
 
 
-def request_id(headers: Mapping[str, str]) -> str:
-    """Azure's id of a request, by the names its services use; else the one that we sent."""
+def request_id(headers: Mapping[str, str], sent: Mapping[str, str] | None = None) -> str:
+    """Azure's id of a request, by the names its services use, and the one that we sent: its support asks for both."""
     lower = {key.lower(): value for key, value in headers.items()}
-    names = ("x-ms-request-id", "x-ms-correlation-request-id", "x-request-id", "x-ms-client-request-id")
-    return next((lower[name] for name in names if lower.get(name)), "")
+    names = ("x-ms-request-id", "x-ms-correlation-request-id", "x-request-id", "apim-request-id")
+    theirs = next((lower[name] for name in names if lower.get(name)), "")
+    ours = (sent or {}).get("x-ms-client-request-id", "")
+    return ", ours ".join(one for one in (theirs, ours) if one)
+
+
+def _sent(response: Any) -> Mapping[str, str]:
+    """The headers of the request that an answer is for."""
+    return getattr(getattr(response, "request", None), "headers", {})
 
 
 def _unavailable(raised: BaseException, doing: str, _needs: str | None) -> CtrainError:

@@ -62,7 +62,7 @@ def refusal_of(status: int, body: object, request: str = "") -> Refusal:
     inner = [(text(one, "code") or "", text(one, "message") or "") for one in items(error, "details")]
     quota = next((one for one in inner if _is_quota(*one)), None)
     if quota:
-        return Refusal(status, quota[0] or code, quota[1] or message, request)
+        return Refusal(status, quota[0] or code, _unwrapped(quota[1]) or message, request)
     inner_code = text(error, "innerError", "code")
     more = "; ".join(_unwrapped(words) for _, words in inner if words and words not in message)
     return Refusal(status, inner_code if code in {"", "UserError"} and inner_code else code,

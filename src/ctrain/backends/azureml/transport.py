@@ -90,7 +90,7 @@ class PatientTransport(HttpTransport[Any, Any]):
             return None, failure
         except AzureError as failure:  # the body ended early, or could not be unpacked
             return None, ServiceResponseError(failure.message, error=failure)
-        last_request.set(request_id(answer.headers))
+        last_request.set(request_id(answer.headers, request.headers))
         return answer, None
 
     def _check_token(self, request: Any) -> None:

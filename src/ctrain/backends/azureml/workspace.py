@@ -96,6 +96,30 @@ class AzureSession:
         cloud = self.cloud
         return PatientTransport(self.clock, may_see_token=lambda url: is_service(url, cloud), tokens=self.credential)
 
+    def container(self, account: str, container: str, secret: str | None) -> ContainerClient:
+        """A blob container, opened with the account's key or a SAS, or with our sign-in where there is none.
+
+        It waits for Azure as all else does, and not as the storage SDK does by itself, whose first wait is 15 seconds.
+        """
+        from ctrain.backends.azureml.transport import NO_RETRIES, PatientTransport
+
+        url = trusted(self.cloud.blob_url(account), self.cloud)
+        with translated("open the workspace's blob store"):
+            from azure.storage.blob import ContainerClient
+
+            def is_account(asked: str) -> bool:
+                return urlsplit(asked).hostname == urlsplit(url).hostname
+
+            return ContainerClient(
+                url,
+                container,
+                credential=self.credential if secret is None else secret,
+                transport=PatientTransport(
+                    self.clock, may_see_token=is_account, tokens=None if secret else self.credential
+                ),
+                **NO_RETRIES,
+            )
+
     def requests(self, base: str, scope: str) -> Requests:
         """Requests below that base, with a token for that scope."""
         return Requests(pipeline(base, scope, self.credential, self.transport), self.cloud, base.rstrip("/"))
@@ -205,15 +229,8 @@ class AzureWorkspace:
     @cached_property
     def blobs(self) -> ContainerClient:
         """The default datastore's container; wrap its calls in `failures.translated`."""
-        from azure.storage.blob import ContainerClient
-
-        url = trusted(self.cloud.blob_url(self.store.account), self.cloud)
-        secret = self._secret()
-        credential = self.session.credential if secret is None else secret
-        with translated("open the workspace's blob store"):
-            return ContainerClient(
-                url, self.store.container, credential=credential, connection_timeout=10, read_timeout=60
-            )
+        account, container, secret = self.store.account, self.store.container, self._secret()
+        return self.session.container(account, container, secret)
 
     def _secret(self) -> str | None:
         """The datastore's account key or SAS; None where Entra's token opens it."""

@@ -243,3 +243,20 @@ def test_a_record_that_cannot_be_read_is_named(ledger: AzureLedger, workspace: A
 def test_a_blob_that_is_not_there_reads_as_nothing(workspace: AzureWorkspace) -> None:
     """Absence is no error."""
     assert read(workspace.blobs, "ctrain/none") is None
+
+
+def test_a_hiccup_of_storage_is_waited_out_on_our_clock(
+    ledger: AzureLedger, azure: Loopback, clock: LoopbackTime
+) -> None:
+    """Also where a body is sent: nothing is lost, and nothing is written twice."""
+    ledger.append(an_event(why="one"))
+    azure.fault("answer", host=BLOBS, method="PUT", status=503, times=3)
+    azure.fault("reset after", host=BLOBS, method="PUT", path=r".*comp=appendblock.*")
+    before = clock.monotonic()
+
+    ledger.append(an_event(why="two"))
+    ledger.keep("r-1", "rows", b"rows")
+
+    assert whys(ledger) == ["one", "two"]
+    assert ledger.evidence("r-1", "rows") == b"rows"
+    assert clock.monotonic() - before > 1

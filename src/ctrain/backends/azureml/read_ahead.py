@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Final, Generic, TypeVar
 
 WIDTH: Final = 8
@@ -27,6 +28,8 @@ class ReadAhead(Generic[Read]):
         self._coming: dict[str, Future[Read]] = {}
         self._next = -1
         self._window = 1
+        self._wanted: SimpleQueue[tuple[str, Future[Read]]] = SimpleQueue()
+        self._readers: list[threading.Thread] = []
 
     def expect(self, names: Sequence[str]) -> None:
         """What may be asked for, in this order, from now on. What was read ahead so far is dropped."""
@@ -51,13 +54,17 @@ class ReadAhead(Generic[Read]):
 
     def _started(self, name: str) -> Future[Read]:
         future: Future[Read] = Future()
+        self._wanted.put((name, future))
+        if len(self._readers) < WIDTH:
+            # Daemons: what nobody waits for must not keep the process. They stay, as a connection is a thread's own.
+            self._readers.append(threading.Thread(target=self._work, name="ctrain-read", daemon=True))
+            self._readers[-1].start()
+        return future
 
-        def run() -> None:
+    def _work(self) -> None:
+        while True:
+            name, future = self._wanted.get()
             try:
                 future.set_result(self._read(name))
             except BaseException as failure:  # noqa: BLE001  it is raised where it is asked for
                 future.set_exception(failure)
-
-        # Daemons: what nobody waits for must not keep the process.
-        threading.Thread(target=run, name="ctrain-read", daemon=True).start()
-        return future

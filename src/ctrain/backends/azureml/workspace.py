@@ -110,6 +110,7 @@ class AzureSession:
             def is_account(asked: str) -> bool:
                 return urlsplit(asked).hostname == urlsplit(url).hostname
 
+            tokens = self.credential if secret is None else None
             return ContainerClient(
                 url,
                 container,

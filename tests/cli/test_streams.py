@@ -14,7 +14,7 @@ from tests.e2e.tiny import tiny
 
 pytestmark = pytest.mark.e2e
 
-READING = [("plan",), ("status",), ("history",), ("show",), ("logs",), ("validate",), ("local", "status")]
+READING = [("plan",), ("status",), ("history",), ("show",), ("logs",), ("validate",), ("doctor",), ("local", "status")]
 
 
 @pytest.fixture(scope="module")

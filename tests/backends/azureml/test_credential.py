@@ -165,3 +165,23 @@ def test_what_is_no_token_has_no_claims() -> None:
     assert claims_of("opaque") == {}
     assert claims_of("a.b.c") == {}
     assert claims_of("a.W10.c") == {}
+
+
+def test_a_sovereign_cloud_is_followed_everywhere(
+    azure: Loopback, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sign-in, ARM, storage and the SDK itself, by the SDK's own setting; not one call to the public cloud."""
+    environment(monkeypatch, azure.service_principal(), {"AZUREML_CURRENT_CLOUD": "AzureUSGovernment"})
+    since = azure.mark()
+    workspace = AzureWorkspace(place.address, AzureSession(SystemClock()))
+    assert workspace.facts.workspace_id == place.workspace_id
+    assert workspace.cloud.blob_url("a") == "https://a.blob.core.usgovcloudapi.net"
+    with translated("write a blob"):
+        assert workspace.client.workspaces.get(place.address.workspace)
+        workspace.blobs.upload_blob("ctrain/try", b"kept")
+    hosts = {call["host"] for call in azure.calls(since=since)}
+    assert hosts == {
+        "login.microsoftonline.us",
+        "management.usgovcloudapi.net",
+        f"{place.storage_account}.blob.core.usgovcloudapi.net",
+    }

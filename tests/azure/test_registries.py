@@ -67,6 +67,22 @@ def test_a_model_is_shared_with_its_files_and_tags(
     assert got == {"visits-shared/model/factor.json", "visits-shared/model/deep/more.txt"}
 
 
+def test_environments_and_data_are_shared_as_well(
+    client: MLClient, shared: MLClient, registry: str, tmp_path: Path
+) -> None:
+    """Data with its files; environments as they are."""
+    from azure.ai.ml.entities import Data, Environment
+
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    client.data.create_or_update(Data(name="rows", version="1", path=str(tmp_path / "rows.csv"), type="uri_file"))
+    client.environments.create_or_update(Environment(name="env", version="1", image="mcr.microsoft.com/x"))
+    names = {"share_with_name": "ours", "share_with_version": "3", "registry_name": registry}
+
+    assert client.data.share("rows", "1", **names).version == "3"
+    assert client.environments.share("env", "1", **names).image == "mcr.microsoft.com/x"
+    assert shared.data.get("ours", "3").path.endswith("/rows.csv")
+
+
 def test_what_is_shared_already_and_what_is_not_there_is_refused(
     client: MLClient, registry: str, tmp_path: Path
 ) -> None:

@@ -107,6 +107,17 @@ def test_nothing_else_can_be_started_while_an_endpoint_changes(shop: Shop) -> No
     assert shop.put_endpoint(name).status_code == 200
 
 
+def test_an_endpoint_can_say_succeeded_before_it_takes_a_deployment(shop: Shop) -> None:
+    """On demand, as was seen: GET tells Succeeded, and a deployment is refused with 409 for a while."""
+    shop.serving("settings", busy_after=30)
+    name = shop.new_endpoint()
+    shop.serving("fates", kind="deployment", code="InternalServerError")
+
+    assert shop.put_deployment("blue", endpoint=name).status_code == 409
+    shop.azure.advance(31)
+    assert shop.put_deployment("blue", endpoint=name).status_code == 201
+
+
 def test_nothing_else_can_be_started_while_a_deployment_changes(shop: Shop) -> None:
     """409 for the deployment itself; others of the endpoint may be created beside it."""
     name = shop.new_endpoint()

@@ -40,10 +40,10 @@ def forget(cloud: Cloud, call: Call) -> Reply:
 
 @routes.post("/serving/settings")
 def settings(cloud: Cloud, call: Call) -> Reply:
-    """Any of {"stale_reads": GETs, "routing_lag": s, "token_lifetime": s, "endpoints_limit": n}."""
+    """Any of {"stale_reads": GETs, "routing_lag": s, "busy_after": s, "token_lifetime": s, "endpoints_limit": n}."""
     kept = cloud.part(Settings)
     for name, value in call.json().items():
-        if name not in ("stale_reads", "routing_lag", "token_lifetime", "endpoints_limit"):
+        if name not in ("stale_reads", "routing_lag", "busy_after", "token_lifetime", "endpoints_limit"):
             raise Refused(400, "Unknown", f"{name} is no setting of serving")
         setattr(kept, name, value)
     return Reply(204)

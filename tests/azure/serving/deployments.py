@@ -54,8 +54,10 @@ def put_deployment(cloud: Cloud, call: Call) -> Reply:
     """Create it, or replace it; what serves goes on serving until the new one is ready."""
     endpoint, name, body = endpoint_of(cloud, call), call.params["deployment"], _accepted(call.json())
     existing = endpoint.deployments.get(name.lower())
-    if endpoint.state in BUSY or not endpoint.came_up:
-        raise busy(f"create a deployment in endpoint {endpoint.name}", endpoint.state)
+    act = f"create a deployment in endpoint {endpoint.name}"
+    endpoint.check_idle(act)
+    if not endpoint.came_up:
+        raise busy(act, endpoint.state)
     if existing is not None and existing.state in BUSY:
         raise busy(f"update deployment {existing.name} in endpoint {endpoint.name}", existing.state)
     if existing is None:

@@ -224,6 +224,7 @@ def _begin(cloud: Cloud, call: Call, endpoint: Endpoint, what: str, *, fate: Fat
         if endpoint.lag is not None and endpoint.lag.until is None:
             endpoint.lag.until = cloud.clock.time() + cloud.part(Settings).routing_lag
         endpoint.came_up, endpoint.state = True, "Succeeded"
+        endpoint.busy_until = cloud.clock.time() + cloud.part(Settings).busy_after
         return "Succeeded", None
 
     seconds = None if fate.hangs else fate.seconds if fate.seconds is not None else cloud.duration(what)

@@ -71,6 +71,7 @@ class Endpoint:
     host: str
     state: str = "Creating"
     came_up: bool = False
+    busy_until: float = 0.0
     operation: Operation | None = None
     lag: Lag | None = None
     deployments: dict[str, Deployment] = field(default_factory=dict)
@@ -109,9 +110,11 @@ class Endpoint:
         return {name for name, one in self.deployments.items() if one.came_up and one.state != "Deleting"}
 
     def check_idle(self, act: str) -> None:
-        """Refuses with 409 while something is being done to it."""
+        """Refuses with 409 while something is being done to it, or seems to be still."""
         if self.state in BUSY:
             raise busy(act, self.state)
+        if self.workspace.cloud.clock.time() < self.busy_until:
+            raise busy(act, "Updating")
 
     def shown(self) -> tuple[Shares, Shares]:
         """Traffic and mirror as a GET tells them; asking uses up the lag."""
@@ -204,6 +207,9 @@ class Settings:
         self.stale_reads = 1
         self.routing_lag = 0.2
         """Virtual seconds for which the front door keeps to the old split after a change has succeeded."""
+        self.busy_after = 0.0
+        """Virtual seconds for which an endpoint's changes are refused as Updating, after GET says Succeeded: seen in
+        Azure/azure-sdk-for-net#36961."""
         self.token_lifetime = 86_400.0
         """Seconds, half of them until it should be refreshed: as recorded."""
         self.endpoints_limit = 100

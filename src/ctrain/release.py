@@ -22,6 +22,7 @@ class Ending(StrEnum):
     DELIVERED = "delivered"
     REJECTED = "rejected"
     UNDECIDED = "undecided"
+    NEUTRAL = "inconclusive"
     TRAINING_FAILED = "training failed"
     ROLLED_BACK = "rolled back"
     NOT_RESTORED = "not restored"
@@ -29,7 +30,7 @@ class Ending(StrEnum):
     @property
     def exit_code(self) -> ExitCode:
         match self:
-            case Ending.DELIVERED:
+            case Ending.DELIVERED | Ending.NEUTRAL:
                 return ExitCode.DONE
             case Ending.REJECTED:
                 return ExitCode.REJECTED
@@ -112,13 +113,18 @@ class Release:
         return replace(self, stages={**self.stages, name: record})
 
 
-def ending_of(verdict: Verdict) -> Ending | None:
-    """How a verdict ends a release, or None where the release goes on."""
+def ending_of(verdict: Verdict, *, neutral: bool = False) -> Ending | None:
+    """How a verdict ends a release, or None where the release goes on.
+
+    `neutral`: too few rows to tell are no failure, by the project's `gate.on_inconclusive`. Nothing is deployed then.
+    """
     match verdict.outcome:
         case Outcome.PASS:
             return None
         case Outcome.FAIL:
             return Ending.REJECTED
+        case Outcome.INCONCLUSIVE if neutral:
+            return Ending.NEUTRAL
         case Outcome.INCONCLUSIVE | Outcome.ERROR:
             return Ending.UNDECIDED
     assert_never(verdict.outcome)

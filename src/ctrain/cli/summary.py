@@ -22,7 +22,7 @@ def show_end(release: Release, s: Session) -> int:
         return _show_waiting(release)
     if s.journal.recorded == 0:
         say("nothing to do: this commit, data and configuration have had their release", bold=True)
-    color = "green" if release.ending is Ending.DELIVERED else "red"
+    color = {Ending.DELIVERED: "green", Ending.NEUTRAL: "yellow"}.get(release.ending, "red")
     took = f" in {duration((release.closed - release.opened).total_seconds())}" if release.closed else ""
     say(f"{release.id}: {end(release)}{took}", color=color, bold=True)
     say(f"  why        {release.why}")
@@ -37,7 +37,7 @@ def show_end(release: Release, s: Session) -> int:
         _show_stages(stages)
     if release.ending is Ending.TRAINING_FAILED:
         say("  next       run again to try once more, or commit a change")
-    elif release.ending in (Ending.ROLLED_BACK, Ending.REJECTED, Ending.UNDECIDED):
+    elif release.ending in (Ending.ROLLED_BACK, Ending.REJECTED, Ending.UNDECIDED, Ending.NEUTRAL):
         say("  next       commit a change and run again, or `ctrain run --fresh`")
     say(f"  record     ctrain show {release.id}")
     say(f"  logs       ctrain logs {release.id}")

@@ -56,7 +56,8 @@ def judge(release: Release, journal: Journal) -> Release:
         finding = Finding("evaluation", Outcome.ERROR, str(problem))
         judged = Judged(Verdict((finding,)), rows=0, evidence="")
     release = journal.record(release.id, judged)
-    ending = ending_of(judged.verdict)
+    neutral = plan.gate.on_inconclusive.of(plan.trigger) == "neutral"
+    ending = ending_of(judged.verdict, neutral=neutral)
     if ending is None:
         return release
     return journal.record(release.id, Closed(ending, blocking_reason(judged.verdict)))

@@ -57,7 +57,7 @@ def continues(plan: Plan, earlier: Release, at: Backend) -> bool:
             return not plan.fresh or (earlier.plan.fresh and earlier.training is None)
         case Ending.TRAINING_FAILED:
             return False
-        case Ending.REJECTED | Ending.UNDECIDED:
+        case Ending.REJECTED | Ending.UNDECIDED | Ending.NEUTRAL:
             return not plan.fresh and _digest(earlier.plan) == _digest(plan)
         case Ending.ROLLED_BACK | Ending.NOT_RESTORED:
             return not plan.fresh

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ctrain.gate.catalogue import METRICS, Metric
 from ctrain.gate.checks import check
 from ctrain.gate.problem import Problem
-from ctrain.gate.settings import EvaluationSettings, GateSettings, Rule, Slices
+from ctrain.gate.settings import EvaluationSettings, GateSettings, OnInconclusive, Rule, Slices
 
 if TYPE_CHECKING:
     from ctrain.gate.evidence import Categories, Evidence
@@ -32,6 +32,7 @@ __all__ = [
     "Evidence",
     "GateSettings",
     "Metric",
+    "OnInconclusive",
     "Problem",
     "Rows",
     "Rule",

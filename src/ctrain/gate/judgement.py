@@ -122,7 +122,8 @@ class _Case:
     def slices(self) -> Iterator[Claim | Finding]:
         if self.settings.slices is None:
             return
-        for part in parts(self.settings.slices, self.evidence, self.evaluation.task):
+        asked = self.comparable and any(rule.blocking for rule in self.compared.values())
+        for part in parts(self.settings.slices, self.evidence, self.evaluation.task, blocking=asked):
             if isinstance(part, Finding):
                 yield part
             elif self.champion is not None and self.evidence.champion is not None:

@@ -96,6 +96,31 @@ class Slices:
     on_inconclusive: Literal["block", "advise"] = "block"
 
 
+Undecided = Literal["neutral", "block"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnInconclusive:
+    """What a verdict that too few rows left open means, by trigger.
+
+    `block`: a person decides. `neutral`: the release ends there, and that is no failure. In neither case anything is
+    registered or deployed.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = _FORBID
+
+    pull_request: Undecided = "neutral"
+    main: Undecided = "block"
+    schedule: Undecided = "block"
+    drift: Undecided = "block"
+    manual: Undecided = "block"
+
+    def of(self, trigger: str) -> Undecided:
+        """By the trigger's name. Raises AttributeError for one that there is not."""
+        found: Undecided = getattr(self, trigger)
+        return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class GateSettings:
     """The rules by metric name, and how sure to be.
@@ -108,6 +133,7 @@ class GateSettings:
 
     metrics: Mapping[str, Rule] = field(default_factory=dict)
     slices: Slices | None = None
+    on_inconclusive: OnInconclusive = field(default_factory=OnInconclusive)
     confidence: float = 0.95
     min_rows: int = 100
     resamples: int = 2000

@@ -26,10 +26,11 @@ class Part:
     expected: bool
 
 
-def parts(wanted: Slices, evidence: Evidence, task: Task) -> Iterator[Part | Finding]:
+def parts(wanted: Slices, evidence: Evidence, task: Task, *, blocking: bool) -> Iterator[Part | Finding]:
     """Every slice that can be judged, and a finding for each thing that cannot.
 
-    A column with none that is large enough is inconclusive: slices that were asked for are not passed over.
+    A column with none that is large enough is inconclusive: slices that were asked for are not passed over, where
+    comparing within them would have been `blocking`.
     """
     for column in wanted.by:
         categories = evidence.slices.get(column)
@@ -47,10 +48,12 @@ def parts(wanted: Slices, evidence: Evidence, task: Task) -> Iterator[Part | Fin
             )
             yield Finding(subject, Outcome.ERROR, says)
         else:
-            yield from _values(column, categories, wanted, evidence)
+            yield from _values(column, categories, wanted, evidence, blocking=blocking)
 
 
-def _values(column: str, categories: Categories, wanted: Slices, evidence: Evidence) -> Iterator[Part | Finding]:
+def _values(
+    column: str, categories: Categories, wanted: Slices, evidence: Evidence, *, blocking: bool
+) -> Iterator[Part | Finding]:
     expected = set(wanted.expect.get(column, ()))
     large = 0
     for code, value in enumerate(categories.names):
@@ -62,13 +65,13 @@ def _values(column: str, categories: Categories, wanted: Slices, evidence: Evide
             yield Part(where, evidence.where(mask), expected=value in expected)
             continue
         says = f"{rows(count)}, and {wanted.min_rows:,} are asked for (gate.slices.min_rows)"
-        yield Finding(where, Outcome.INCONCLUSIVE, says, value in expected, {"rows": float(count)})
+        yield Finding(where, Outcome.INCONCLUSIVE, says, blocking and value in expected, {"rows": float(count)})
     for value in sorted(expected - {name for name in categories.names if name is not None}):
         says = f"no row has it, and it is expected to be there (gate.slices.expect.{column})"
-        yield Finding(f"{column} = {value}", Outcome.FAIL, says, measured={"rows": 0.0})
+        yield Finding(f"{column} = {value}", Outcome.FAIL, says, blocking, {"rows": 0.0})
     if not large:
         says = f"no value of {column} has the {wanted.min_rows:,} rows that are asked for (gate.slices.min_rows)"
-        yield Finding(f"slices by {column}", Outcome.INCONCLUSIVE, says, wanted.on_inconclusive == "block")
+        yield Finding(f"slices by {column}", Outcome.INCONCLUSIVE, says, blocking and wanted.on_inconclusive == "block")
 
 
 def tells_label(categories: Categories, evidence: Evidence) -> bool:

@@ -46,6 +46,8 @@ def an_endpoint(traffic: dict[str, int], *deployments: Deployment, running: bool
 BOTH = (a_deployment(OLD), a_deployment(NEW))
 STARTING = a_deployment(NEW, DeploymentState.CREATING, ready=False)
 FAILED = a_deployment(NEW, DeploymentState.FAILED, ready=False)
+CANCELED = a_deployment(NEW, DeploymentState.CANCELED, ready=False)
+LEAVING = a_deployment(NEW, DeploymentState.DELETING, ready=False)
 OLD_IS_SICK = a_deployment(OLD, ready=False)
 BEFORE = {OLD: 100}
 PASS, FAIL = Outcome.PASS, Outcome.FAIL
@@ -59,6 +61,8 @@ PASS, FAIL = Outcome.PASS, Outcome.FAIL
         pytest.param(Seen(an_endpoint(BEFORE, *BOTH)), Begin(NEW, BEFORE), id="not begun"),
         pytest.param(Seen(an_endpoint(BEFORE, BOTH[0]), BEFORE), Place(TARGET), id="not placed"),
         pytest.param(Seen(an_endpoint(BEFORE, STARTING), BEFORE), Wait(NEW), id="starting"),
+        pytest.param(Seen(an_endpoint(BEFORE, CANCELED), BEFORE), Place(TARGET), id="cancelled by the platform"),
+        pytest.param(Seen(an_endpoint(BEFORE, LEAVING), BEFORE), Wait(NEW), id="being deleted, and wanted again"),
         pytest.param(
             Seen(an_endpoint(BEFORE, STARTING), BEFORE, overdue=True),
             Reject(NEW, "it did not become ready in time"),
@@ -77,6 +81,16 @@ PASS, FAIL = Outcome.PASS, Outcome.FAIL
             Seen(an_endpoint({NEW: 100}, *BOTH, a_deployment(OLDER)), BEFORE, PASS, PASS),
             Remove(OLDER, "it is older than the one that is kept for a rollback"),
             id="proven, and an older one is about",
+        ),
+        pytest.param(
+            Seen(
+                an_endpoint({NEW: 100}, *BOTH, a_deployment(OLDER, DeploymentState.DELETING, ready=False)),
+                BEFORE,
+                PASS,
+                PASS,
+            ),
+            Done(),
+            id="proven, and an older one is being deleted",
         ),
         pytest.param(
             Seen(an_endpoint({NEW: 100}, *BOTH), BEFORE, PASS, FAIL),
@@ -99,6 +113,11 @@ PASS, FAIL = Outcome.PASS, Outcome.FAIL
             id="given up at 0%",
         ),
         pytest.param(Seen(an_endpoint(BEFORE, BOTH[0]), BEFORE, rejected="why"), Restored("why"), id="restored"),
+        pytest.param(
+            Seen(an_endpoint(BEFORE, BOTH[0], LEAVING), BEFORE, rejected="why"),
+            Restored("why"),
+            id="given up, and being deleted",
+        ),
         pytest.param(
             Seen(an_endpoint({NEW: 100}, BOTH[1]), {NEW: 100}, rejected="why"),
             Restored("why"),
@@ -134,7 +153,7 @@ def test_a_deployments_name_tells_its_version_and_settings() -> None:
 
 outcomes = st.none() | st.sampled_from(Outcome)
 splits = st.sampled_from([{}, {OLD: 100}, {NEW: 100}, {OLD: 90, NEW: 10}, {OLD: 0, NEW: 100}, {OLDER: 100}])
-states = st.none() | st.sampled_from([BOTH[1], STARTING, FAILED])
+states = st.none() | st.sampled_from([BOTH[1], STARTING, FAILED, CANCELED, LEAVING])
 old_ones = st.sampled_from([(), (BOTH[0],), (OLD_IS_SICK,), (BOTH[0], a_deployment(OLDER))])
 
 

@@ -39,12 +39,12 @@ class Creation:
         """
         put: Json | None = None
         failed_before: str | None = None
-        for _ in looks(self._clock, SLICE_SECONDS):
+        for _ in looks(self._clock, SLICE_SECONDS, self._waited(endpoint)):
             body = self._resources.endpoint(endpoint) or put
             state = state_of(body)
             if body is None:
                 put = self._put(endpoint, fresh())
-            elif state in {"Succeeded", "Updating"}:
+            elif state == "Succeeded" or (state == "Updating" and put is None):
                 self._waiting_since.pop(endpoint, None)
                 return body
             elif state == "Deleting":
@@ -85,11 +85,15 @@ class Creation:
         return self._put(endpoint, sent_back(body))
 
     def _not_for_ever(self, endpoint: str, state: str) -> None:
-        now = self._clock.monotonic()
-        waited = now - self._waiting_since.setdefault(endpoint, now)
+        self._waiting_since.setdefault(endpoint, self._clock.monotonic())
+        waited = self._waited(endpoint)
         if waited > GIVEN_UP_SECONDS:
             raise PlatformUnavailable(
                 f"the endpoint {endpoint} does not come up",
                 why=f"its state is {state or 'absent'} for {waited / 60:.0f} minutes",
                 hint="look at it in the Studio; run again to wait on",
             )
+
+    def _waited(self, endpoint: str) -> float:
+        now = self._clock.monotonic()
+        return now - self._waiting_since.get(endpoint, now)

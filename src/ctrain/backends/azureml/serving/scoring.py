@@ -83,7 +83,7 @@ class Scoring:
         self._client: httpx.Client | None = None
 
     def ask(self, endpoint: str, request: Request, slowest: float = 0.0) -> Answer:
-        """One answer, of whatever status. `slowest`: seconds after which the platform itself gives up.
+        """One answer, of whatever status. `slowest`: seconds after which the platform itself gives up; 0: not known.
 
         Raises PlatformUnavailable where none came, and Conflict where there is no endpoint. A request that may have
         been received is not sent again; one that was refused at the door, with 401, is, once, with a new credential.
@@ -92,7 +92,7 @@ class Scoring:
         if request.deployment is not None:
             headers[BY] = request.deployment
         door = self._door(endpoint)
-        seconds = max(request.timeout, slowest + MARGIN_SECONDS)
+        seconds = max(request.timeout, slowest + MARGIN_SECONDS if slowest else 0.0)
         answer = self._send(endpoint, door, Question("POST", door.url, headers, request.body, seconds))
         if answer.status == 401:
             door = self._door(endpoint, refused=door)

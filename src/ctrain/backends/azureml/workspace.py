@@ -115,9 +115,7 @@ class AzureSession:
                 url,
                 container,
                 credential=self.credential if secret is None else secret,
-                transport=PatientTransport(
-                    self.clock, may_see_token=is_account, tokens=None if secret else self.credential
-                ),
+                transport=PatientTransport(self.clock, may_see_token=is_account, tokens=tokens),
                 **NO_RETRIES,
             )
 

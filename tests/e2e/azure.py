@@ -22,6 +22,7 @@ from tests.e2e.tiny import CONFIGURATION, FILES, PIPELINE, write
 
 STAGES = ("dev", "test", "prod")
 
+COMPUTE = "settings: {default_compute: azureml:cpu-cluster}\n"
 CONDA = """\
 name: tiny
 channels: [conda-forge]

@@ -7,8 +7,8 @@ loopback's own, fails the session fixture's teardown.
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 COUNTS = "azure_contract"
 FOREIGN = ("AZURE_", "AZUREML_", "ARM_", "ACTIONS_ID_TOKEN_", "SYSTEM_", "IDENTITY_", "MSI_", "AZURESUBSCRIPTION_")
-_counts: Counter[tuple[str, str, str]] = Counter()
+Row = list[Any]
+"""What was counted, and how often."""
+
+_counts: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +35,7 @@ def azure_process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         yield loopback
         judged = loopback.control("GET", "/contract")
         bugs = [call for call in loopback.calls() if "Traceback" in (call["problem"] or "")]
-    _report(request.config, judged["judged"])
+    _report(request.config, {name: judged[name] for name in ("judged", "unpublished", "tolerated")})
     assert not judged["violations"], judged["violations"]
     assert not bugs, bugs
 
@@ -43,32 +46,38 @@ def azure(azure_process: Loopback) -> Loopback:
     return azure_process
 
 
-def _report(config: pytest.Config, judged: list[list[Any]]) -> None:
+def _report(config: pytest.Config, told: Mapping[str, list[Row]]) -> None:
     output = getattr(config, "workeroutput", None)
     if output is not None:
-        output[COUNTS] = judged
+        output[COUNTS] = told
     else:
-        _add(judged)
+        _add(told)
 
 
-def _add(judged: list[list[Any]]) -> None:
-    _counts.update({(resource, version, direction): count for resource, version, direction, count in judged})
+def _add(told: Mapping[str, list[Row]]) -> None:
+    for name, rows in told.items():
+        _counts[name].update({tuple(row[:-1]): row[-1] for row in rows})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """What a worker of pytest-xdist counted comes together here."""
-    _add(getattr(node, "workeroutput", {}).get(COUNTS, []))
+    _add(getattr(node, "workeroutput", {}).get(COUNTS, {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many bodies were held to the published types, by resource and api-version."""
-    if not _counts:
+    """How many bodies were held to the published types, by resource and api-version; and which could not be."""
+    judged = _counts["judged"]
+    if not judged:
         return
     terminalreporter.section("bodies that passed Microsoft's published types")
-    for resource, version in sorted({(resource, version) for resource, version, _ in _counts}):
-        sent, answered = (_counts[resource, version, direction] for direction in ("request", "response"))
+    for resource, version in sorted({(resource, version) for resource, version, _ in judged}):
+        sent, answered = (judged[resource, version, direction] for direction in ("request", "response"))
         terminalreporter.write_line(f"{resource:40} {version:20} {sent:6} requests {answered:6} responses")
+    for (resource, version, direction), count in sorted(_counts["unpublished"].items()):
+        terminalreporter.write_line(f"{resource:40} {version:20} {count:6} {direction}s not judged: no published type")
+    for (resource, reason), count in sorted(_counts["tolerated"].items()):
+        terminalreporter.write_line(f"{resource:40} {count:6} times let through: {reason}")
 
 
 @pytest.fixture
@@ -102,6 +111,26 @@ def service_principal(azure: Loopback, reached: dict[str, str], monkeypatch: pyt
     for name, value in signed.items():
         monkeypatch.setenv(name, value)
     return {**reached, **signed}
+
+
+@pytest.fixture
+def travel(azure: Loopback, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let so many seconds pass at once, for the cloud and for this process's `time.time` alike.
+
+    It is what azure-identity and MSAL look at to see whether a token is still good.
+    """
+    import time
+
+    real = time.time
+    ahead = azure.now() - real()
+
+    def pass_seconds(seconds: float) -> None:
+        nonlocal ahead
+        azure.advance(seconds)
+        ahead += seconds
+
+    monkeypatch.setattr(time, "time", lambda: real() + ahead)
+    return pass_seconds
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -184,6 +184,29 @@ def test_arm_wants_a_token_of_its_own(
     answer = web.get(f"https://management.azure.com{place.arm_id}?api-version=2024-10-01-preview", headers=headers)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
+
+
+def test_eight_hours_pass_without_a_refused_call(
+    azure: Loopback,
+    place: Place,
+    web: httpx.Client,
+    travel: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With identity tokens of five minutes, fetched anew, and access tokens of an hour."""
+    from azure.identity import ClientAssertionCredential
+
+    known = with_environment(monkeypatch, azure.github())
+    since = azure.mark()
+    url = f"https://management.azure.com{place.arm_id}?api-version=2024-10-01-preview"
+    with closing(ClientAssertionCredential(TENANT, known["AZURE_CLIENT_ID"], github_identity)) as credential:
+        for _ in range(48):
+            travel(600)
+            assert web.get(url, headers={"Authorization": f"Bearer {credential.get_token(ARM).token}"}).is_success
+
+    exchanges = azure.calls(method="POST", host="login.*", since=since)
+    assert {call["status"] for call in azure.calls(since=since)} == {200}
+    assert 8 <= len(exchanges) <= 17
 
 
 def test_another_cloud_has_hosts_of_its_own(service_principal: dict[str, str], place: Place, web: httpx.Client) -> None:

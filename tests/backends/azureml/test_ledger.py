@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from ctrain.backends.azureml.blobs import listed, read
+from ctrain.backends.azureml.bodies import section
 from ctrain.backends.azureml.ledger import AzureLedger
-from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
+from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
 from ctrain.errors import Conflict, PlatformUnavailable
 from ctrain.events import Closed, Event
 from ctrain.release import Ending
@@ -260,3 +261,23 @@ def test_a_hiccup_of_storage_is_waited_out_on_our_clock(
     assert whys(ledger) == ["one", "two"]
     assert ledger.evidence("r-1", "rows") == b"rows"
     assert clock.monotonic() - before > 1
+
+
+def test_a_store_that_is_opened_by_sign_in_serves_as_well(
+    make: Make, workspace: AzureWorkspace, clock: LoopbackTime
+) -> None:
+    """Identity-based access: leases, appends and reads with Entra's tokens, also when they have run out meanwhile."""
+    found = dict(section(workspace.arm.get("datastores/workspaceblobstore", WORKSPACES), "properties"))
+    workspace.arm.put(
+        "datastores/workspaceblobstore",
+        WORKSPACES,
+        {"properties": {**found, "credentials": {"credentialsType": "None"}}},
+    )
+    assert workspace.store.credentials == "None"
+    ledger = make()
+    lease = ledger.acquire("prod", "anna", 60)
+    ledger.append(an_event(why="one"), lease)
+    clock.sleep(5000)
+    ledger.append(an_event(why="two"), lease)
+
+    assert whys(make()) == ["one", "two"]

@@ -47,12 +47,13 @@ async def put_job(cloud: Cloud, call: Call) -> Reply:
     properties = call.json().get("properties") or {}
     refuse_bad_name(name)
     refuse_bad_body(properties, call.api_version, strict=jobs.strict)
-    if name in jobs.jobs:
+    if name not in jobs.jobs:
+        await _refuse_unknown_compute(cloud, jobs.workspace, properties)
+    if name in jobs.jobs:  # perhaps since a moment ago: of two submitters one makes the job
         job = jobs.jobs[name]
         refuse_another_body(job, properties)
         change(job, properties)
         return Reply(200, _shown(jobs, job))
-    await _refuse_unknown_compute(cloud, jobs.workspace, properties)
     job = submit(jobs, name, properties)
     location = f"https://{call.host}{call.path}?api-version={call.api_version}"
     return Reply(201, _shown(jobs, job), {"Location": location})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import traceback
 from pathlib import Path
 from typing import Final
 
@@ -47,11 +48,15 @@ class Runner:
             self._fail(refused.message)
         except CtrainError as error:
             self._fail(str(error))
-        except OSError as error:
-            self._fail(f"{type(error).__name__}: {error}")
+        except Exception as bug:  # noqa: BLE001  nobody awaits the task: whoever waits for the job must be told
+            traceback.print_exc()
+            self._fail(f"The loopback Azure could not run the job: {bug!r}")
 
     async def _run(self) -> None:
         await self._wait("job.start")
+        if self.job.cancelled:
+            self._end("Canceled")
+            return
         self._is("Preparing")
         await asyncio.to_thread(self._submit_parts)
         await self._wait("job.prepare")
@@ -79,7 +84,10 @@ class Runner:
 
     def _is(self, status: str) -> None:
         if status == "Preparing":
-            compute = str(self.job.submitted.get("computeId") or "").rpartition("/")[2]
+            settings = self.job.submitted.get("settings") or {}
+            compute = str(self.job.submitted.get("computeId") or settings.get("default_compute") or "").rpartition("/")[
+                2
+            ]
             self.job.properties |= first_properties(self.job, compute)
         self.job.is_now(status, self.jobs.now)
 
@@ -121,8 +129,10 @@ class Runner:
 
     async def _followed(self) -> JobState:
         """The job's last state. Steps' outputs are in storage before the step is told to have ended."""
+        asked = False
         while True:
-            if self.job.cancelled:
+            if self.job.cancelled and not asked:
+                asked = True
                 self._is("CancelRequested")
                 await asyncio.to_thread(self.jobs.trainer.cancel, self.job.id)
             state = await asyncio.to_thread(self.jobs.state, self.job.id)

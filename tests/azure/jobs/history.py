@@ -215,13 +215,30 @@ def _compute(job: Job) -> str | None:
     return str(job.submitted.get("computeId") or "").rpartition("/")[2] or None
 
 
+class NotThere(Refused):
+    """A run that there is not, in run history's own envelope."""
+
+    def __init__(self, jobs: Jobs, message: str) -> None:
+        super().__init__(404, "UserError", message)
+        self._jobs = jobs
+
+    @property
+    def reply(self) -> Reply:
+        nothing = dict.fromkeys(("severity", "messageFormat", "referenceCode", "detailsUri", "target", "debugInfo"))
+        inner = {"code": "NotFoundError", "innerError": None}
+        error: Body = {"code": self.code, "message": self.message, "details": [], "innerError": inner, **nothing}
+        location = self._jobs.workspace.location
+        where = {"environment": location, "location": location, "componentName": "run-history"}
+        return Reply(self.status, {"error": error, "correlation": {}, "time": stamp(self._jobs.now), **where})
+
+
 def _found(cloud: Cloud, call: Call, run_id: str | None = None) -> tuple[History, Job, Run]:
     jobs = cloud.workspace(call).part(Jobs)
     wanted = run_id or call.params["run"]
     try:
         job, run = jobs.owner(wanted)
     except Refused:
-        raise Refused(404, "UserError", f"Run with id {wanted} not found in workspace.") from None
+        raise NotThere(jobs, f"Run {wanted} was not found") from None
     return History(jobs), job, run
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.jobs.plan import JobPlan, read_plan
-from ctrain.backends.local.jobs.state import JobState, alive, read_state
+from ctrain.backends.local.jobs.state import JobState, alive, died, read_state
 from ctrain.backends.local.trainer import LocalTrainer
 from tests.azure.cloud import Cloud, Workspace
 from tests.azure.jobs.records import Job, OutputAsset, Run
@@ -70,9 +70,13 @@ class Jobs:
         return self.workspace.home / "submitted" / job
 
     def state(self, job: str) -> JobState | None:
-        """How the job stands in the engine."""
-        self.trainer.look(job)  # it also reaps the process, and buries one that died
-        return read_state(self.home.jobs / job)
+        """How the job stands in the engine; one whose process is gone without a word has died."""
+        told = self.trainer.look(job)  # it also reaps the process
+        folder = self.home.jobs / job
+        state = read_state(folder)
+        if told is None or not told.status.ended or (state is not None and state.status.ended):
+            return state
+        return died(folder, state or JobState(job, told.status, 0, self.now, error=told.error))
 
     def plan(self, job: str) -> JobPlan:
         return read_plan((self.home.jobs / job / "plan.json").read_text())

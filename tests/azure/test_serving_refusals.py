@@ -269,7 +269,7 @@ def test_a_deployment_needs_its_endpoint(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "keys", "tokens"), [("Key", 200, 400), ("AMLToken", 400, 200), ("AADToken", 400, 200)]
+    ("mode", "keys", "tokens"), [("Key", 200, 400), ("AMLToken", 400, 200), ("AADToken", 400, 400)]
 )
 def test_who_may_score_is_the_endpoints_own_rule(shop: Shop, mode: str, keys: int, tokens: int) -> None:
     """A key, the endpoint's own token until it expires, or Entra's for the right audience and the right person."""

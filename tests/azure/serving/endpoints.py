@@ -135,8 +135,8 @@ def regenerate_keys(cloud: Cloud, call: Call) -> Reply:
 def token(cloud: Cloud, call: Call) -> Reply:
     """A token that scores, for a while. Where the endpoint wants Entra's own tokens, clients ask Entra."""
     endpoint = endpoint_of(cloud, call)
-    if endpoint.auth_mode == "Key":
-        raise invalid("AuthMode", "Tokens are not available for an endpoint whose authMode is Key.")
+    if endpoint.auth_mode != "AMLToken":
+        raise invalid("AuthMode", f"Tokens are not available for an endpoint whose authMode is {endpoint.auth_mode}.")
     lives = cloud.part(Settings).token_lifetime
     expires = cloud.clock.time() + lives
     value = cloud.secrets.new("endpoint token", 96)

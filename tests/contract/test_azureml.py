@@ -20,7 +20,7 @@ from ctrain.serving import DeploymentSpec, WorkspaceAddress
 from ctrain.training import TrainingSpec
 from tests.azure.loopback import Loopback, Place
 from tests.backends.azureml.clocks import LoopbackTime
-from tests.backends.azureml.conftest import azure, azure_process, place, session, workspace
+from tests.backends.azureml.conftest import azure, session, workspace
 from tests.backends.azureml.published import publish_data
 from tests.backends.azureml.serving.published import a_spec, publish_model
 from tests.contract.data import DataContract
@@ -30,7 +30,7 @@ from tests.contract.serving import Make, ServingContract
 from tests.contract.trainer import Spec, TrainerContract
 from tests.memory import ManualClock
 
-__all__ = ["azure", "azure_process", "place", "session", "workspace"]
+__all__ = ["azure", "session", "workspace"]
 
 PROJECT = Path(__file__).parent / "project"
 

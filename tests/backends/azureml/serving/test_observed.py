@@ -20,6 +20,7 @@ from ctrain.backends.azureml.serving.observed import (
 )
 from ctrain.serving import AuthMode, DeploymentState, WorkspaceAddress
 
+CLOUD = CLOUDS["AzureCloud"]
 ADDRESS = WorkspaceAddress("sub", "group of mine", "ws")
 
 
@@ -85,7 +86,7 @@ def test_somebody_elses_deployment_is_told_by_its_models_id(model: str, name: st
 def test_names_are_lower_case_on_both_sides() -> None:
     """Azure keeps a name's case and compares without: shares find their deployments."""
     body: Json = {"name": "Visits", "properties": {"provisioningState": "Updating", "traffic": {"BLUE": 100}}}
-    seen = endpoint_of(body, [deployment_of({**a_deployment(), "name": "visits/Blue"})], ADDRESS)
+    seen = endpoint_of(body, [deployment_of({**a_deployment(), "name": "visits/Blue"})], ADDRESS, CLOUD)
 
     assert (seen.name, seen.running, seen.traffic, set(seen.deployments)) == ("visits", True, {"blue": 100}, {"blue"})
 
@@ -93,7 +94,7 @@ def test_names_are_lower_case_on_both_sides() -> None:
 @pytest.mark.parametrize("state", ["Creating", "Deleting", "Failed", "Canceled", ""])
 def test_an_endpoint_that_was_not_provisioned_does_not_run(state: str) -> None:
     """So that it is created, mended or waited for."""
-    assert not endpoint_of({"name": "v", "properties": {"provisioningState": state}}, [], ADDRESS).running
+    assert not endpoint_of({"name": "v", "properties": {"provisioningState": state}}, [], ADDRESS, CLOUD).running
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_traffic_can_be_set_without_ctrain(az: dict[str, str]) -> None:
 )
 def test_a_key_is_had_by_a_command_of_az(az: dict[str, str], mode: AuthMode, word: str) -> None:
     """It prints what follows `Bearer`, whichever way the endpoint knows who asks."""
-    said = words(key_command("visits", mode, ADDRESS), az)
+    said = words(key_command("visits", mode, ADDRESS, CLOUD), az)
 
     assert word in said
     assert said[-2:] == ["--output", "tsv"]

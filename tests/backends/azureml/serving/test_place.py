@@ -165,6 +165,22 @@ def test_an_error_of_azures_own_is_given_one_more_chance(ready: Stood) -> None:
     assert ready.settled("blue").healthy
 
 
+def test_a_failed_one_that_cannot_be_put_again_is_made_anew(ready: Stood) -> None:
+    """It is deleted first; there is one of it all the time at most."""
+    ready.fate("deployment", code="InternalServerError")
+    spec = ready.spec("blue")
+    ready.serving.place(ENDPOINT, spec)
+    ready.settled("blue")
+    ready.fate("deployment", hangs=True)
+    ready.azure.fault("answer", status=400, method="PUT", path=BLUE)
+    since = ready.azure.mark()
+
+    ready.serving.place(ENDPOINT, spec)
+
+    assert ready.writes(since) == ["PUT blue", "DELETE blue", "PUT blue"]
+    assert ready.look().deployments["blue"].state is DeploymentState.CREATING
+
+
 def test_the_log_of_what_crashed_is_told(ready: Stood) -> None:
     """Both containers': the traceback of `init()` is what one needs."""
     ready.serving.place(ENDPOINT, ready.spec("sick", crash=True))

@@ -152,6 +152,8 @@ def test_traffic_is_mirrored_and_kept(both: Stood) -> None:
         both.serving.remove(ENDPOINT, "green")
     with pytest.raises(Conflict):
         both.serving.mirror(ENDPOINT, {"blue": 20})
+    with pytest.raises(Conflict, match="cannot take traffic"):
+        both.serving.route(ENDPOINT, {"blue": 50, "green": 50})
 
     both.serving.mirror(ENDPOINT, {})
     assert live(both.look().mirror) == {}

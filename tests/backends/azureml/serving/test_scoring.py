@@ -68,13 +68,15 @@ def test_a_key_that_was_rotated_is_had_anew(both: Stood) -> None:
     assert [call["status"] for call in both.azure.calls(since=since, **SCORE)] == [401, 200]
 
 
-def test_a_key_that_is_refused_for_good_is_an_answer(both: Stood) -> None:
-    """Asked twice, and then told as what it is: 401."""
-    both.azure.fault("answer", status=401, times=None, **SCORE)
+@pytest.mark.parametrize(("status", "asked_times"), [(401, 2), (403, 1)])
+def test_not_being_let_in_is_no_fault_of_the_models(both: Stood, status: int, asked_times: int) -> None:
+    """A key that is refused for good, a network that keeps us out: no verdict is made of it."""
+    both.azure.fault("answer", status=status, times=None, **SCORE)
     since = both.azure.mark()
 
-    assert both.serving.score(ENDPOINT, row()).status == 401
-    assert len(both.azure.calls(since=since, **SCORE)) == 2
+    with pytest.raises(NotAllowed, match="does not let us in"):
+        both.serving.score(ENDPOINT, row())
+    assert len(both.azure.calls(since=since, **SCORE)) == asked_times
 
 
 @pytest.mark.parametrize("act", ["reset before", "reset after", "reset during", "truncate"])
@@ -217,3 +219,27 @@ def test_silence_is_bounded(both: Stood) -> None:
 
     with pytest.raises(PlatformUnavailable, match="gave no answer"):
         serving.score(ENDPOINT, row("blue", timeout=0.2))
+
+
+def test_who_may_not_score_is_told_which_action_is_missing(stood: Stood) -> None:
+    """With Entra's tokens the role must have it."""
+    stood.serving = AzureServing(stood.workspace, "aad_token", clock=stood.clock)
+    stood.serving.create(ENDPOINT)
+    stood.azure.grant(stood.environ["AZURE_CLIENT_ID"], denied=["*/score/action"])
+
+    with pytest.raises(NotAllowed) as told:
+        stood.serving.score(ENDPOINT, row())
+    assert "onlineEndpoints/score/action" in told.value.hint
+
+
+def test_a_companys_own_authority_is_believed(both: Stood, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by REQUESTS_CA_BUNDLE alone, as the Azure CLI has it; without it nobody is."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    assert AzureServing(both.workspace, clock=both.clock).score(ENDPOINT, row("blue")).status == 200
+
+    serving = AzureServing(both.workspace, clock=both.clock)
+    serving._scoring._door(ENDPOINT)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(PlatformUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        serving.score(ENDPOINT, row("blue"))

@@ -38,7 +38,7 @@ class Creation:
         it, what Azure says of the failure where it fails again, and PlatformUnavailable where it does not come.
         """
         put: Json | None = None
-        failed_before: str | None = None
+        old_failure: str | None = None
         for _ in looks(self._clock, SLICE_SECONDS, self._waited(endpoint)):
             body = self._resources.endpoint(endpoint) or put
             state = state_of(body)
@@ -49,10 +49,12 @@ class Creation:
                 return body
             elif state == "Deleting":
                 put = None
-            elif state in RESTING and operation_of(body) != failed_before:
+            elif state not in RESTING:
+                old_failure = None  # whatever it fails of from here on is new
+            elif old_failure is None or operation_of(body) != old_failure:
                 if put is not None:
                     raise self._diagnosis.failure(body).error(f"the endpoint {endpoint} could not be created")
-                failed_before, put = operation_of(body), self._mend(endpoint, body)
+                old_failure, put = operation_of(body), self._mend(endpoint, body)
             self._not_for_ever(endpoint, state)
         body = self._resources.endpoint(endpoint) or put
         if body is None:

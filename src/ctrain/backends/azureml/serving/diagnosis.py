@@ -6,7 +6,7 @@ from typing import Final
 
 from ctrain.backends.azureml.bodies import Json
 from ctrain.backends.azureml.refusals import without_secrets
-from ctrain.backends.azureml.serving.causes import Cause, Failure, failure_of
+from ctrain.backends.azureml.serving.causes import HINTS, Cause, Failure, failure_of
 from ctrain.backends.azureml.serving.deployment import attempt_of, stands_for
 from ctrain.backends.azureml.serving.endpoint import operation_of, state_of
 from ctrain.backends.azureml.serving.observed import Trouble, name_of
@@ -43,7 +43,7 @@ class Diagnosis:
             failure = self.failure(body)
             again = stands_for(body) is not None and attempt_of(body) < ATTEMPTS.get(failure.cause, 0)
             log = "" if again else self.logs(endpoint, name, failed=True, lines=ERROR_LINES)
-            self._known[key] = Trouble(f"{failure}\n{log}".rstrip(), again)
+            self._known[key] = Trouble(f"{failure}\nWhat helps: {HINTS[failure.cause]}.\n{log}".rstrip(), again)
         return self._known[key]
 
     def failure(self, body: Json) -> Failure:

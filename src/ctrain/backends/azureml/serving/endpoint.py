@@ -36,7 +36,7 @@ def new_endpoint(location: str, auth_mode: AuthMode, identity: Sequence[str]) ->
         "location": location,
         "identity": who,
         "tags": {OWNER: "1"},
-        "properties": {"authMode": AUTH_MODES[auth_mode], "publicNetworkAccess": "Enabled", "properties": {}},
+        "properties": {"authMode": AUTH_MODES[auth_mode], "properties": {}},
     }
 
 
@@ -130,6 +130,17 @@ def merged(endpoint: str, current: Traffic, wanted: Traffic, deployments: Mappin
                 hint="place it, and wait until it is healthy",
             )
     return split
+
+
+def check_unmirrored(endpoint: str, split: Traffic, mirror: Traffic) -> None:
+    """Raise Conflict where one would answer live requests and get copies of them: Azure refuses that."""
+    for name in live(split):
+        if mirror.get(name, 0) > 0:
+            raise Conflict(
+                f"{name} cannot take traffic of {endpoint}",
+                why=f"{mirror[name]}% of the traffic is mirrored to it",
+                hint="end the mirroring first",
+            )
 
 
 def check_mirror(endpoint: str, mirror: Traffic, live_split: Traffic, deployments: Mapping[str, Deployment]) -> None:

@@ -79,7 +79,7 @@ def _model_of(model_id: str) -> tuple[str, int]:
     return name, int(version) if version.isdecimal() else 0
 
 
-def endpoint_of(body: Json, deployments: Iterable[Deployment], workspace: WorkspaceAddress) -> Endpoint:
+def endpoint_of(body: Json, deployments: Iterable[Deployment], workspace: WorkspaceAddress, cloud: Cloud) -> Endpoint:
     """It runs once it has been provisioned, and goes on serving while it is changed."""
     name = name_of(body)
     return Endpoint(
@@ -89,15 +89,16 @@ def endpoint_of(body: Json, deployments: Iterable[Deployment], workspace: Worksp
         traffic=shares(body),
         mirror=shares(body, "mirrorTraffic"),
         deployments={one.name: one for one in deployments},
-        key_command=key_command(name, auth_mode_of(body), workspace),
+        key_command=key_command(name, auth_mode_of(body), workspace, cloud),
         route_command=route_command(name, workspace),
     )
 
 
-def key_command(endpoint: str, mode: AuthMode, workspace: WorkspaceAddress) -> str:
+def key_command(endpoint: str, mode: AuthMode, workspace: WorkspaceAddress, cloud: Cloud) -> str:
     """A shell command that prints what an endpoint takes as `Authorization: Bearer`."""
     if mode == "aad_token":
-        return "az account get-access-token --resource https://ml.azure.com --query accessToken --output tsv"
+        resource = cloud.ml_scope.removesuffix("/.default")
+        return f"az account get-access-token --resource {resource} --query accessToken --output tsv"
     query = "primaryKey" if mode == "key" else "accessToken"
     return f"az ml online-endpoint get-credentials {_at(endpoint, workspace)} --query {query} --output tsv"
 
@@ -119,6 +120,6 @@ def _at(endpoint: str, workspace: WorkspaceAddress) -> str:
 
 
 def studio_link(endpoint: str, arm_id: str, cloud: Cloud) -> str:
-    """The endpoint's page in the Studio, with its logs."""
+    """The endpoint's page in the Studio, which has its deployments and their logs."""
     studio = cloud.ml_scope.removeprefix("https://").removesuffix("/.default")
-    return f"https://{studio}/endpoints/realtime/{endpoint}/logs?wsid={arm_id}"
+    return f"https://{studio}/endpoints/realtime/{endpoint}/detail?wsid={arm_id}"

@@ -13,6 +13,7 @@ from ctrain.backends.azureml.serving.deployment import deployment_body, request_
 from ctrain.backends.azureml.serving.diagnosis import Diagnosis
 from ctrain.backends.azureml.serving.endpoint import (
     check_mirror,
+    check_unmirrored,
     merged,
     new_endpoint,
     shares,
@@ -72,7 +73,7 @@ class AzureServing:
         self._slowest[endpoint] = max((request_timeout(one) for one in found), default=0.0)
         log = studio_link(endpoint, self._workspace.arm_id, self._workspace.cloud)
         deployments = [deployment_of(one, self._diagnosis.trouble(endpoint, one), log) for one in found]
-        return endpoint_of(body, deployments, self._workspace.address)
+        return endpoint_of(body, deployments, self._workspace.address, self._workspace.cloud)
 
     def create(self, endpoint: str) -> Endpoint:
         """Waits for five minutes at most: one that is then still under way is not running yet; ask again.
@@ -104,10 +105,21 @@ class AzureServing:
             if state_of(existing) == "Canceled":
                 self._clock.sleep(CANCELED_SECONDS)
         body = self._body(spec, digest, existing)
+        try:
+            self._put(endpoint, spec.name, body, digest)
+        except UsageError:
+            if existing is None:
+                raise
+            # What failed can mostly be put again. Where Azure does not take that, it must be gone first.
+            self.remove(endpoint, spec.name)
+            self._existing(endpoint, spec.name)
+            self._put(endpoint, spec.name, body, digest)
+
+    def _put(self, endpoint: str, deployment: str, body: Json, digest: str) -> None:
         self._changes.send(
-            lambda: self._resources.put_deployment(endpoint, spec.name, body),
-            done=lambda: self._taken(endpoint, spec.name, digest),
-            rest=lambda: self._changes.idle(endpoint, spec.name),
+            lambda: self._resources.put_deployment(endpoint, deployment, body),
+            done=lambda: self._taken(endpoint, deployment, digest),
+            rest=lambda: self._changes.idle(endpoint, deployment),
         )
 
     def _existing(self, endpoint: str, deployment: str) -> Json | None:
@@ -149,6 +161,7 @@ class AzureServing:
 
         def change(body: Json) -> Json | None:
             wanted.update(merged(endpoint, shares(body), traffic, self._seen(endpoint, body).deployments))
+            check_unmirrored(endpoint, wanted, shares(body, "mirrorTraffic"))
             return with_traffic(body, wanted) if live(wanted) != live(shares(body)) else None
 
         self._changes.make(endpoint, change, lambda body: live(shares(body)) == live(wanted))

@@ -6,11 +6,14 @@ been received; it is not used.
 
 from __future__ import annotations
 
+import os
+import ssl
 import threading
 import uuid
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -23,7 +26,7 @@ from ctrain.backends.azureml.serving.observed import auth_mode_of
 from ctrain.backends.azureml.serving.resources import Resources
 from ctrain.backends.azureml.serving.settling import looks
 from ctrain.backends.azureml.workspace import AzureWorkspace
-from ctrain.errors import CtrainError, PlatformUnavailable
+from ctrain.errors import CtrainError, NotAllowed, PlatformUnavailable
 from ctrain.ports import Clock
 from ctrain.serving import Answer, AuthMode, Request, Traffic
 
@@ -45,6 +48,8 @@ DOOR_SECONDS: Final = 120.0
 
 SURE: Final = 3
 """So many answers in a row from those who should answer, and it counts as changed over."""
+
+SCORE: Final = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"
 
 BY: Final = "azureml-model-deployment"
 MODEL_STATUS: Final = "ms-azureml-model-error-statuscode"
@@ -85,8 +90,9 @@ class Scoring:
     def ask(self, endpoint: str, request: Request, slowest: float = 0.0) -> Answer:
         """One answer, of whatever status. `slowest`: seconds after which the platform itself gives up; 0: not known.
 
-        Raises PlatformUnavailable where none came, and Conflict where there is no endpoint. A request that may have
-        been received is not sent again; one that was refused at the door, with 401, is, once, with a new credential.
+        Raises PlatformUnavailable where none came, Conflict where there is no endpoint, and NotAllowed where we are not
+        let in: that says nothing of a model. A request that may have been received is not sent again; one that was
+        refused at the door, with 401, is, once, with a new credential.
         """
         headers = {"Content-Type": request.content_type}
         if request.deployment is not None:
@@ -97,6 +103,8 @@ class Scoring:
         if answer.status == 401:
             door = self._door(endpoint, refused=door)
             answer = self._send(endpoint, door, Question("POST", door.url, headers, request.body, seconds))
+        if answer.status in {401, 403}:  # a model's own refusal comes as 424
+            raise _not_let_in(endpoint, door.mode, answer.status)
         return answer
 
     def wait_for(self, endpoint: str, split: Traffic) -> None:
@@ -126,7 +134,7 @@ class Scoring:
     def _answering(self, endpoint: str) -> str | None:
         """Who answers live requests now, as the front door tells it; None where it does not tell.
 
-        Asks for the API's description: a question that no model is asked by, so that no count of failures grows.
+        Asks for the API's description, which is routed as all else is, and asks nothing of the model.
         """
         door = self._door(endpoint)
         description = f"{door.url.removesuffix('/score')}/swagger.json"
@@ -229,9 +237,32 @@ class Scoring:
 
                 limits = httpx.Limits(max_connections=256, max_keepalive_connections=256, keepalive_expiry=20.0)
                 with translated("open a connection to the endpoint"):  # the environment may name a missing CA file
-                    self._client = httpx.Client(limits=limits, headers={"User-Agent": f"ctrain/{__version__}"})
+                    self._client = httpx.Client(
+                        verify=_tls(), limits=limits, headers={"User-Agent": f"ctrain/{__version__}"}
+                    )
                 weakref.finalize(self, self._client.close)
             return self._client
+
+
+def _not_let_in(endpoint: str, mode: AuthMode, status: int) -> NotAllowed:
+    hint = "a firewall or a private endpoint may be in the way: look at the endpoint in the Studio"
+    if mode == "aad_token":
+        hint = f"ask for a role with {SCORE} on the endpoint; it takes a few minutes to count"
+    return NotAllowed(
+        f"the endpoint {endpoint} does not let us in",
+        why=f"it answered {status} to a fresh {mode.replace('_', ' ')}",
+        hint=hint,
+    )
+
+
+def _tls() -> ssl.SSLContext | bool:
+    """Whom to trust: as httpx does by itself (SSL_CERT_FILE, else its own list), and REQUESTS_CA_BUNDLE, by which all
+    else that speaks to Azure is told of a company's proxy."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+    if not bundle or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return True
+    place = Path(bundle)
+    return ssl.create_default_context(capath=bundle) if place.is_dir() else ssl.create_default_context(cafile=bundle)
 
 
 def _told(problem: Exception) -> str:

@@ -95,7 +95,7 @@ class SharedRegistry:
             return MLClient(
                 session.credential,
                 registry_name=self._name,
-                show_progress=False,
+                show_progress=True,  # unseen; without it a file that fails to upload is waited for without end
                 enable_telemetry=False,
                 cloud=session.cloud.name,
                 transport=session.transport,

@@ -171,7 +171,9 @@ class AzureWorkspace:
                 self.address.subscription_id,
                 self.address.resource_group,
                 self.address.workspace,
-                show_progress=False,
+                # Without it the SDK forgets that a file could not be uploaded, and waits for ever for it
+                # (`upload_directory` and `BlobStorageClient.upload`, azure-ai-ml 1.35.2). Nobody sees the bar: `quiet`.
+                show_progress=True,
                 enable_telemetry=False,
                 cloud=self.cloud.name,
                 transport=transport,

@@ -57,10 +57,11 @@ def reset(cloud: Cloud, call: Call) -> Reply:
 
 @routes.post("/workspaces")
 def add_workspace(cloud: Cloud, call: Call) -> Reply:
-    """{"subscription_id", "resource_group", "workspace", "location"}: a workspace that is there from now on."""
+    """{"subscription_id", "resource_group", "workspace", "location", "storage_account"?}: there from now on."""
     wanted = call.json()
     address = WorkspaceAddress(wanted["subscription_id"], wanted["resource_group"], wanted["workspace"])
-    return Reply(201, described(cloud.add_workspace(address, wanted.get("location", "westeurope"))))
+    made = cloud.add_workspace(address, wanted.get("location", "westeurope"), wanted.get("storage_account"))
+    return Reply(201, described(made))
 
 
 def described(workspace: Workspace) -> Body:

@@ -91,14 +91,16 @@ class Loopback:
         group: str = "loopback",
         subscription: str | None = None,
         location: str = "westeurope",
+        storage_account: str | None = None,
     ) -> Place:
-        """A fresh workspace, with a default cluster and a default store."""
+        """A fresh workspace, with a default cluster and a default store: an account of its own where none is named."""
         address = WorkspaceAddress(subscription or SUBSCRIPTION, group, name or f"ws-{uuid.uuid4().hex[:8]}")
         wanted = {
             "subscription_id": address.subscription_id,
             "resource_group": address.resource_group,
             "workspace": address.workspace,
             "location": location,
+            "storage_account": storage_account,
         }
         made = self.control("POST", "/workspaces", wanted)
         return Place(address, **{**made, "home": Path(made["home"])})

@@ -52,6 +52,8 @@ def test_what_a_version_points_to_cannot_be_changed(client: MLClient) -> None:
         client.data.create_or_update(asset("there/"))
 
     assert client.data.create_or_update(asset("here/", tags={"rows": "10"})).tags == {"rows": "10"}
+    with pytest.raises(ResourceExistsError, match="Only tags, description"):
+        client.data.create_or_update(asset("here/", properties={"sampled": "yes"}))
 
 
 def test_a_version_that_is_missing_is_404(client: MLClient) -> None:

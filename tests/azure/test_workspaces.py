@@ -33,6 +33,17 @@ def test_there_may_be_many_in_several_regions_and_subscriptions(client: MLClient
     assert other.storage_account != far.storage_account
 
 
+def test_a_long_list_comes_in_pages(client: MLClient, azure: Loopback, place: Place) -> None:
+    """A hundred at a time; the client follows the link to the next page."""
+    for number in range(101):
+        azure.add_workspace(f"many-{number}", group="many", storage_account=place.storage_account)
+    since = azure.mark()
+    listed = client.workspaces._operation.list_by_resource_group("many")
+
+    assert sum(1 for _ in listed) == 101
+    assert [call["query"].get("$skipToken") for call in azure.calls(path=".*/workspaces", since=since)] == [None, "100"]
+
+
 @pytest.mark.parametrize(
     ("group", "name", "code"),
     [("loopback", "nowhere", "ResourceNotFound"), ("nowhere", "nowhere", "ResourceGroupNotFound")],

@@ -1,6 +1,7 @@
 """Versioned assets: containers and their versions, for codes, components, data, environments and models alike.
 
-A version is there for ever: what it points to cannot be changed; tags, description, stage and `isArchived` can.
+A version is there for ever: what it points to and its properties cannot be changed; tags, description, stage and
+`isArchived` can.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tests.azure.hosts import ARM
 from tests.azure.paging import paged
 from tests.azure.routing import WORKSPACE, Body, Call, Reply, Routes
 
-MUTABLE: Final = ("description", "tags", "properties", "isArchived", "stage", "autoDeleteSetting")
+MUTABLE: Final = ("description", "tags", "isArchived", "stage", "autoDeleteSetting")
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Assets:
         now = self._cloud.clock.stamp()
         known = self.container(kind.plural, name)
         if known is not None:
-            known.properties.update({key: value for key, value in properties.items() if key in MUTABLE})
+            known.properties.update({key: value for key, value in properties.items() if key in (*MUTABLE, "properties")})
             known.modified = now
             return known, False
         shown: Body = {"description": None, "tags": {}, "properties": {}, "isArchived": False, **kind.container}
@@ -158,8 +159,8 @@ class Assets:
         return {**properties, kind.location: whole}
 
     def _change(self, kind: Kind, known: Version, properties: Body) -> None:
-        for key in kind.fixed:
-            if properties.get(key) not in (None, known.properties.get(key)):
+        for key in (*kind.fixed, "properties"):
+            if properties.get(key) not in (None, {}, known.properties.get(key)):
                 message = kind.refusal.format(name=known.name, version=known.version)
                 raise UserError(self._workspace, 409, "Conflict", message)
         known.properties.update({key: properties[key] for key in MUTABLE if properties.get(key) is not None})

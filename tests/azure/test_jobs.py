@@ -125,6 +125,21 @@ def test_steps_are_reused_unless_the_pipeline_says_otherwise(jobs: Samples) -> N
     others = (second["train"], third["prep"], third["train"])
     assert not any("azureml.isreused" in step.properties for step in others)
     assert jobs.blobs(f"azureml/{second['prep'].name}/") == {}
+    jobs.client.jobs.download(second["prep"].name, download_path=jobs.folder / "down")
+    assert "preparing" in (jobs.folder / "down/artifacts/user_logs/std_log.txt").read_text()
+
+
+def test_a_job_takes_what_another_one_made(jobs: Samples) -> None:
+    """By the short address of the job's output, as examples of the service write it."""
+    jobs.submit("ctrain-a-1")
+    jobs.ended("ctrain-a-1")
+
+    output = "azureml://jobs/ctrain-a-1/outputs/evaluation/paths/rows.csv"
+    jobs.submit("ctrain-b-1", inputs__rows__path=output)
+
+    assert jobs.ended("ctrain-b-1") == "Completed"
+    prep = jobs.children("ctrain-b-1")["prep"].name
+    assert list(jobs.blobs(f"azureml/{prep}/made").values()) == [b"OK"]
 
 
 def test_a_failed_step_fails_the_job_and_its_log_says_why(jobs: Samples) -> None:

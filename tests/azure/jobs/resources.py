@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from tests.azure.cloud import Cloud, Workspace
 from tests.azure.hosts import ARM
 from tests.azure.jobs.stored import Place
+from tests.azure.jobs.workshop import Jobs
+from tests.azure.registries.state import Registries
 from tests.azure.routing import Body, Call, Directory, Found, Refused, Reply
 
 _VERSIONS: Final = {
@@ -25,6 +28,11 @@ _VERSIONS: Final = {
 _MODELS: Final = ("mlflow_model", "custom_model", "triton_model")
 _PATHS: Final = re.compile(r"azureml://(?:.*?/)?datastores/(?P<store>[^/]+)/(?:paths/)?(?P<path>.*)", re.IGNORECASE)
 _NAMED: Final = re.compile(r"azureml:(?P<name>[\w.-]+)(?::(?P<version>[\w.-]+)|@(?P<label>[\w.-]+))")
+_REGISTERED: Final = re.compile(
+    r"azureml://registries/(?P<registry>[^/]+)/(?P<kind>data|models)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)/?",
+    re.I,
+)
+_OUTPUT: Final = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths/?(?P<path>.*))?", re.I)
 _ASSET: Final = re.compile(r"azureml://.*/(?P<kind>data|models)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)/?", re.I)
 
 
@@ -69,11 +77,23 @@ class Resources:
             return blob_place(uri)
         if found := _PATHS.fullmatch(uri):
             return self.in_datastore(found["store"], unquote(found["path"]))
+        if found := _REGISTERED.fullmatch(uri):
+            registry = self.cloud.part(Registries).named(found["registry"])
+            properties = registry.version(found["kind"].lower(), found["name"], found["version"]).properties
+            return self.place(properties.get("dataUri") or properties["modelUri"], kind)
+        if found := _OUTPUT.fullmatch(uri):
+            return self._output(found["job"], found["output"], unquote(found["path"] or ""))
         path = uri.removeprefix("azureml:")
         if not path.startswith("/subscriptions/"):
             path = self._arm_id(uri, "models" if kind in _MODELS else "data")
         properties = self.get(path)["properties"]
         return self.place(properties.get("dataUri") or properties.get("modelUri") or properties["codeUri"], kind)
+
+    def _output(self, job: str, output: str, path: str) -> Place:
+        made = self.workspace.part(Jobs).job(job).outputs.get(output)
+        if made is None:
+            raise Refused(404, "UserError", f"The job {job} has no output {output}.")
+        return self.in_datastore(made.datastore, str(PurePosixPath(made.path, path)))
 
     def _arm_id(self, uri: str, part: str) -> str:
         found = _ASSET.fullmatch(uri)

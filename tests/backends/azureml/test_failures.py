@@ -15,6 +15,7 @@ from azure.core.rest import HttpRequest
 from ctrain.backends.azureml import cloud
 from ctrain.backends.azureml.failures import ENTRA, KINDS, _name, failure_of, last_request, translated
 from ctrain.backends.azureml.quiet import quiet
+from ctrain.backends.azureml.refusals import without_secrets
 from ctrain.errors import (
     Conflict,
     CtrainError,
@@ -192,6 +193,25 @@ def test_an_interrupt_passes(kind: type[BaseException]) -> None:
     """Nothing is in its way."""
     with pytest.raises(kind), translated("wait"):
         raise kind
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=SECRET==;EndpointSuffix=x",
+        "Authorization: Bearer SECRET was refused",
+        "sv=2024&sp=r&sig=SECRET%3D&se=1",
+        "client_secret=SECRET&scope=x",
+        "token eyJhbGciOiJSUzI1NiJ9.SECRET.c2ln expired",
+        "SharedKey account:SECRET",
+    ],
+)
+def test_keys_and_tokens_in_what_azure_says_are_left_out(words: str) -> None:
+    """Whatever quotes them; the words around stay."""
+    assert "SECRET" not in without_secrets(words)
+    assert "…" in without_secrets(words)
+    assert without_secrets("The token is unknown, its signature=bad") != ""
+    assert without_secrets("the bearer token of app x") == "the bearer … of app x"
 
 
 def test_signed_addresses_in_what_azure_says_lose_their_signature() -> None:

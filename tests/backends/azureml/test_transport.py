@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ctrain.backends.azureml import transport
+from ctrain.backends.azureml.bodies import section
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
 from ctrain.errors import NotAllowed, PlatformUnavailable
@@ -135,6 +137,31 @@ def test_a_redirect_is_not_followed(azure: Loopback, hurried: AzureWorkspace) ->
     with pytest.raises(PlatformUnavailable, match="307"):
         hurried.arm.get("", WORKSPACES)
     assert not azure.calls(host="stranger.example", since=since)
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(
+    azure: Loopback, hurried: AzureWorkspace, clock: CountingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A minute in life, half a second here; then it is asked for again."""
+    monkeypatch.setattr(transport, "READ_SECONDS", 0.5)
+    azure.fault("stall", seconds=3, **GET_WORKSPACE)
+    assert hurried.arm.get("", WORKSPACES) is not None
+    assert len(clock.waits) == 1
+
+
+@pytest.mark.parametrize("where", ["https://stranger.example/discovery", "http://169.254.169.254/metadata"])
+def test_the_sdk_goes_nowhere_that_a_workspace_points_to(azure: Loopback, hurried: AzureWorkspace, where: str) -> None:
+    """It asks the workspace's discoveryUrl, wherever that leads, and takes our token where it is told to."""
+    body = hurried.arm.get("", WORKSPACES)
+    assert body is not None
+    properties = dict(section(body, "properties")) | {"discoveryUrl": where}
+    azure.fault("answer", status=200, body={**body, "properties": properties}, times=None, **GET_WORKSPACE)
+    job = {"jobType": "Command", "command": "x", "environmentId": "x", "status": "Running", "properties": {}}
+    azure.fault("answer", status=200, body={"name": "j", "id": "j", "properties": job}, path=".*/jobs/j.*")
+    since = azure.mark()
+    with pytest.raises(PlatformUnavailable, match="none of Azure's own hosts"), translated("list children"):
+        list(hurried.client.jobs.list(parent_job_name="j"))
+    assert {call["host"] for call in azure.calls(since=since)} <= {"management.azure.com", "login.microsoftonline.com"}
 
 
 def test_threads_share_it(azure: Loopback, hurried: AzureWorkspace) -> None:

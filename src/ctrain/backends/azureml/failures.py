@@ -184,6 +184,14 @@ ENTRA: Final[Mapping[str, str]] = {
 """Entra's codes and the way out. Source: Microsoft's "Microsoft Entra authentication and authorization error codes"."""
 
 
+LAPTOP: Final[Mapping[str, str]] = {
+    "Azure CLI not found": "install the Azure CLI and run `az login`, or set CTRAIN_AZURE_SIGN_IN to another way",
+    "az login": "run `az login`",
+    "ManagedIdentityCredential": "this machine has no managed identity: give it one, or sign in another way",
+}
+"""What azure-identity's credentials without Entra codes say, and the way out."""
+
+
 def _not_signed_in(raised: BaseException, doing: str, needs: str | None) -> CtrainError:
     status, cause = getattr(raised, "status_code", None), raised.__cause__
     if isinstance(status, int) and (status == 429 or status >= 500):
@@ -195,7 +203,8 @@ def _not_signed_in(raised: BaseException, doing: str, needs: str | None) -> Ctra
     if down:
         return error_of(Refusal(int(down[1]), "", words, last_request.get()), doing, needs)
     code = re.search(r"AADSTS\d+", words)
-    hint = ENTRA.get(code[0] if code else "", "run `ctrain doctor`; docs/azure-ml.md says how to sign in")
+    hint = ENTRA.get(code[0]) if code else next((fix for said, fix in LAPTOP.items() if said in words), None)
+    hint = hint or "see `ctrain doctor`, and docs/azure-ml.md on how to sign in"
     return NotAllowed(f"could not {doing}", why=f"signing in failed: {words}", hint=hint)
 
 

@@ -42,7 +42,8 @@ class Tokens(Protocol):
 class PatientTransport(HttpTransport[Any, Any]):
     """Sends, waits and sends again. Safe in threads: each has a session of its own.
 
-    A token goes only where `may_see_token` says; where it is refused, `tokens` gives another one, once.
+    Only what `may_reach` allows is asked for (None: anything). A token goes only where `may_see_token` says; where it
+    is refused, `tokens` gives another one, once.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class PatientTransport(HttpTransport[Any, Any]):
         clock: Clock,
         *,
         may_see_token: Callable[[str], bool],
+        may_reach: Callable[[str], bool] | None = None,
         tokens: Tokens | None = None,
         patience: Patience | None = None,
         marked: bool = False,
@@ -57,6 +59,7 @@ class PatientTransport(HttpTransport[Any, Any]):
         self._clock = clock
         self._patience = patience or Patience()
         self._may_see_token = may_see_token
+        self._may_reach = may_reach
         self._tokens = tokens
         self._marked = marked
         self._mine = threading.local()
@@ -94,9 +97,11 @@ class PatientTransport(HttpTransport[Any, Any]):
         return answer, None
 
     def _check_token(self, request: Any) -> None:
+        host = urlsplit(request.url).hostname
         if "Authorization" in request.headers and not self._may_see_token(request.url):
-            host = urlsplit(request.url).hostname
             raise ServiceRequestError(f"{host} is none of Azure's own hosts: no token is sent there")
+        if self._may_reach is not None and not self._may_reach(request.url):
+            raise ServiceRequestError(f"{host} is none of Azure's own hosts: nothing is asked there")
         token = _bearer(request)
         if self._tokens is not None and token:
             request.headers["Authorization"] = f"Bearer {self._tokens.current(token)}"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ctrain.backends.azureml.arm import Arm, Dataplane, Requests, pipeline
 from ctrain.backends.azureml.bodies import Json, find, needed, section, text
-from ctrain.backends.azureml.cloud import Cloud, current_cloud, is_service, trusted
+from ctrain.backends.azureml.cloud import Cloud, current_cloud, is_service, is_trusted, trusted
 from ctrain.backends.azureml.credential import Credential, Identity, credential_of, who
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.sign_in import SignIn, choose
@@ -94,7 +94,12 @@ class AzureSession:
         from ctrain.backends.azureml.transport import PatientTransport
 
         cloud = self.cloud
-        return PatientTransport(self.clock, may_see_token=lambda url: is_service(url, cloud), tokens=self.credential)
+        return PatientTransport(
+            self.clock,
+            may_see_token=lambda url: is_service(url, cloud),
+            may_reach=lambda url: is_trusted(url, cloud),
+            tokens=self.credential,
+        )
 
     def container(self, account: str, container: str, secret: str | None) -> ContainerClient:
         """A blob container, opened with the account's key or a SAS, or with our sign-in where there is none.

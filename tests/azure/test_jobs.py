@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,7 +85,10 @@ def _the_sdk_downloads_a_steps_only(jobs: Samples, train: str, where: Path) -> N
 
 
 def test_registered_data_and_models_reach_the_steps(jobs: Samples) -> None:
-    """`azureml:name:version` is fetched from the store, a model's folder as well as a file."""
+    """`azureml:name:version` is fetched from the store, a model's folder as well as a file.
+
+    The same model from a registry is the same content, so that its step is not run again.
+    """
     from azure.ai.ml.entities import Data, Model
 
     jobs.write({"other.csv": "from an asset", "champion/weights": "the champion's"})
@@ -107,6 +111,17 @@ def test_registered_data_and_models_reach_the_steps(jobs: Samples) -> None:
     prep = jobs.children("ctrain-a-1")["prep"].name
     assert list(jobs.blobs(f"azureml/{prep}/made").values()) == [b"FROM AN ASSET"]
     assert b"the champion's" in jobs.blobs(f"ExperimentRun/dcid.{prep}/user_logs/std_log.txt").popitem()[1]
+
+    name, address = f"models-{uuid.uuid4().hex[:8]}", jobs.place.address
+    where = {"subscription_id": address.subscription_id, "resource_group": address.resource_group}
+    jobs.azure.control("POST", "/registries", {"name": name, **where, "location": "northeurope"})
+    shared = {"share_with_name": "visits", "share_with_version": "2", "registry_name": name}
+    jobs.client.models.share("visits", "1", **shared)
+    champion = f"azureml://registries/{name}/models/visits/versions/2"
+    jobs.submit("ctrain-b-1", inputs__rows__path="azureml:rows:3", inputs__champion__path=champion)
+
+    assert jobs.ended("ctrain-b-1") == "Completed"
+    assert jobs.children("ctrain-b-1")["prep"].properties["azureml.reusedrunid"] == prep
 
 
 def test_steps_are_reused_unless_the_pipeline_says_otherwise(jobs: Samples) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from ctrain.data import DataVersion
 from ctrain.errors import ProjectError
-from ctrain.flow.prepare import prepare
+from ctrain.flow.prepare import prepare, scoring_digest
 from ctrain.plan import Deploy, Gate, Plan, Register, Train
 from ctrain.project import Project, Trigger, load_project
+from ctrain.rollout import DeploymentSettings, Stage
 from ctrain.serving import ScoringCode
 from ctrain.training import JobStatus
 from ctrain.version import Source
@@ -131,3 +132,15 @@ def test_a_scoring_script_that_is_not_there_is_refused_when_planning(
 
     with pytest.raises(ProjectError, match="no scoring script"):
         a_prepared(planned, replace(project, stages=stages))
+
+
+def test_a_registered_environment_of_a_scoring_script_counts_by_its_name(tmp_path: Path) -> None:
+    """It is no file of ours; another version of it is another deployment."""
+    (tmp_path / "score.py").touch()
+
+    def digest(environment: str) -> str:
+        scoring = ScoringCode(str(tmp_path), "score.py", environment)
+        return scoring_digest(Stage("dev", "visits-dev", deployment=DeploymentSettings(scoring=scoring)))
+
+    assert digest("azureml:scoring:1") == digest("azureml:scoring:1")
+    assert digest("azureml:scoring:1") != digest("azureml:scoring:2")

@@ -97,7 +97,8 @@ def scoring_digest(stage: Stage) -> str:
             hint="correct `scoring.code` or `scoring.script`",
         )
     if scoring.environment is not None:
-        parts.append(tree_digest(Path(scoring.environment), ProjectError))
+        named = scoring.environment  # one that is registered is a name, which stands for itself
+        parts.append(named if named.startswith("azureml:") else tree_digest(Path(named), ProjectError))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ import pytest
 import uv
 from tests.backends.local.jobs.builders import AT, a_pipeline, a_spec, a_step, trained
 
+from ctrain.backends.local.connect import Interpreters
 from ctrain.backends.local.environments import (
     Environments,
     Recipe,
@@ -147,3 +148,8 @@ def test_a_failed_build_fails_its_step(tmp_path: Path) -> None:
     run = trained(trainer, a_spec())
     assert run.status is JobStatus.FAILED
     assert "Python 3.7" in (run.error or "")
+
+
+def test_a_registered_environment_is_our_interpreter_here(tmp_path: Path) -> None:
+    """It lives in a workspace: there is nothing to build it from."""
+    assert Interpreters(Environments(tmp_path, "build"))("azureml:scoring:1") == Path(sys.executable)

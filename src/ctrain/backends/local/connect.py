@@ -41,7 +41,7 @@ class Interpreters:
 
     def __call__(self, environment: str | None) -> Path:
         """Builds the environment where it is not built yet. Raises PipelineError for a file that cannot be built."""
-        if environment is None or self.environments.mode == "current":
+        if environment is None or environment.startswith("azureml:") or self.environments.mode == "current":
             return Path(sys.executable)
         file = Path(environment)
         planned = self.environments.plan(Environment(Location(file, 1), conda=file.read_text()))

@@ -13,11 +13,14 @@ from ctrain.backends.azureml.models import MODELS
 from ctrain.backends.azureml.registry import AzureRegistry
 from ctrain.backends.azureml.shelf import PIECE
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
+from ctrain.digest import tree_digest
 from ctrain.errors import Conflict, CtrainError
 from ctrain.rollout import Stage
 from ctrain.serving import WorkspaceAddress
+from ctrain.version import ModelVersion
 from tests.azure.loopback import SUBSCRIPTION, Loopback
 from tests.backends.azureml.test_registry import ARM, BLOBS, a_model, opened, registered, tags
+from tests.builders import a_lineage
 
 
 @pytest.fixture
@@ -242,3 +245,31 @@ def test_other_content_in_the_registry_is_a_conflict(
 
     with pytest.raises(Conflict, match="other content under that name and number"):
         shared.promote(made, stage(prod))
+
+
+@pytest.mark.parametrize("act", ["answer", "answer after"])
+def test_a_run_that_is_cut_off_at_any_write_is_finished_by_the_next_one(
+    registry: AzureRegistry, prod: AzureWorkspace, azure: Loopback, tmp_path: Path, act: str
+) -> None:
+    """Before the write, and after it took effect: registered once, promoted once, crowned."""
+    cut_off = 0
+    for nth in range(1, 11):
+        name, files = f"visits-{nth}", a_model(tmp_path / str(nth))
+
+        def deliver(name: str = name, files: Path = files) -> ModelVersion:
+            made = registry.register(name, files, tree_digest(files), a_lineage())
+            registry.promote(made, stage(prod))
+            registry.crown(made)
+            return made
+
+        rule = azure.fault(act, method="PUT", nth=nth, status=403)
+        try:
+            deliver()
+        except CtrainError:
+            cut_off += 1
+        azure.control("DELETE", f"/faults/{rule}")
+        made = deliver()
+
+        assert opened(prod).versions(name) == registry.versions(name) == [made]
+        assert (made.version, registry.champion(name)) == (1, made)
+    assert cut_off == 7  # the other writes are tags for the Studio; the tenth does not come

@@ -67,13 +67,17 @@ class Watch:
         return named_runs(seen.job, seen.children) if seen is not None else {}
 
     def _still_going(self, seen: _Seen) -> bool:
-        """Look at the steps; whether one of them has not ended, so that the job has not either."""
+        """Look at the steps; whether what is known of the job still holds.
+
+        While a step has not ended the job has not either. Where there are no steps yet the job's own turn comes next.
+        """
         seen.steps_next = False
         try:
             self._read_steps(seen)
         except PlatformUnavailable:
             return False
-        return any(not run.status.ended for runs in seen.children.values() for run in runs)
+        steps = [run for runs in seen.children.values() for run in runs]
+        return not steps or any(not run.status.ended for run in steps)
 
     def _read_steps(self, seen: _Seen) -> None:
         if not seen.job.pipeline:

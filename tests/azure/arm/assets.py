@@ -112,7 +112,9 @@ class Assets:
         now = self._cloud.clock.stamp()
         known = self.container(kind.plural, name)
         if known is not None:
-            known.properties.update({key: value for key, value in properties.items() if key in (*MUTABLE, "properties")})
+            known.properties.update(
+                {key: value for key, value in properties.items() if key in (*MUTABLE, "properties")}
+            )
             known.modified = now
             return known, False
         shown: Body = {"description": None, "tags": {}, "properties": {}, "isArchived": False, **kind.container}

@@ -156,7 +156,8 @@ class Storage:
             del headers["authorization"]
             target += ("&" if "?" in target else "?") + self.account_sas(account)
         if self._session is None:
-            self._session = aiohttp.ClientSession(auto_decompress=False, trust_env=False)
+            unlimited = aiohttp.TCPConnector(limit=0)
+            self._session = aiohttp.ClientSession(connector=unlimited, auto_decompress=False, trust_env=False)
         from yarl import URL
 
         url = URL(f"http://127.0.0.1:{self._azurite.port}{target}", encoded=True)

@@ -204,7 +204,8 @@ def _response(reply: Reply) -> web.Response:
 
 
 def _made(rule: Rule) -> Reply:
-    return Reply(rule.status, rule.body, rule.headers)
+    page = isinstance(rule.body, str) and rule.body.startswith("<")
+    return Reply(rule.status, rule.body, {**({"Content-Type": "text/html"} if page else {}), **rule.headers})
 
 
 def _is_cut(rule: Rule | None) -> bool:

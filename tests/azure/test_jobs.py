@@ -269,7 +269,7 @@ def test_what_cannot_be_is_refused(jobs: Samples) -> None:
 
 
 def test_a_pipeline_within_a_pipeline_has_steps_of_its_own(jobs: Samples) -> None:
-    """Each level lists its own children, and their outputs come up through it."""
+    """Each level lists its own children, and fails with them."""
     text = (jobs.folder / "pipeline.yml").read_text()
     inner = text.replace("display_name: two steps\nexperiment_name: visits\n", "name: inner\nversion: '1'\n")
     inner = inner.replace("settings: {default_compute: azureml:cpu-cluster}\n", "").replace(", path: rows.csv", "")
@@ -294,5 +294,11 @@ jobs:
     assert jobs.ended("ctrain-a-1") == "Completed"
     top = jobs.children("ctrain-a-1")
     assert {name: step.status for name, step in top.items()} == {"both": "Completed"}
-    below = jobs.children_of_run(top["both"].name)
-    assert below == {"prep": "Completed", "train": "Completed"}
+    assert jobs.children_of_run(top["both"].name) == {"prep": "Completed", "train": "Completed"}
+
+    jobs.write({"outer.yml": outer.replace("how: fine", "how: fail")})
+    jobs.submit("ctrain-f-1", "outer.yml")
+
+    assert jobs.ended("ctrain-f-1") == "Failed"
+    inner = jobs.children("ctrain-f-1")["both"]
+    assert (inner.status, jobs.children_of_run(inner.name)["train"]) == ("Failed", "Failed")

@@ -23,6 +23,7 @@ from tests.azure.routing import Body, Refused
 
 LOGS: Final = "workspaceartifactstore"
 OUTPUTS: Final = "workspaceblobstore"
+_STAGES: Final = {"Completed": "Finished"}
 _EVERY: Final = 0.05
 """How often a running job is looked at, in real seconds."""
 
@@ -101,6 +102,9 @@ class Runner:
                 step.is_now("Canceled", self.jobs.now)
         self._note(f"The pipeline ended {status}")
         self.job.is_now(status, self.jobs.now)
+        if self.job.pipeline:
+            told = {"StartTime": self.job.started, "EndTime": self.job.ended, "Status": _STAGES.get(status, status)}
+            self.job.properties["azureml.pipelines.stages"] = json.dumps({"Initialization": None, "Execution": told})
 
     def _note(self, what: str) -> None:
         stamp = self.cloud.clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
@@ -194,13 +198,22 @@ class Runner:
         step.reused = earlier.steps.get(place.name) if earlier else None
 
     def _follow_inner(self) -> None:
-        """A pipeline within stands as its steps stand."""
+        """A pipeline within stands as its steps stand: it has ended when all that it was planned with have."""
+        planned = [step.name for step in self.jobs.plan(self.job.id).steps]
         for step in self.job.steps.values():
-            if step.pipeline and step.status not in ENDED:
-                inner = [one for name, one in self.job.steps.items() if name.startswith(f"{step.name}.")]
-                if any(one.status == "Failed" for one in inner):
-                    step.error = _failed_children([one for one in inner if one.status == "Failed"])
-                    step.is_now("Failed", self.jobs.now)
+            if not step.pipeline or step.status in ENDED:
+                continue
+            inner = [self.job.steps.get(name) for name in planned if name.startswith(f"{step.name}.")]
+            if all(one is not None and one.status in ENDED for one in inner):
+                self._end_inner(step, [one for one in inner if one is not None])
+
+    def _end_inner(self, step: Step, inner: list[Step]) -> None:
+        """Also where some of its steps were never begun, as one before them failed."""
+        failed = [one for one in inner if one.status == "Failed"]
+        if failed:
+            step.error = _failed_children(failed)
+        worst = next((status for status in ("Failed", "Canceled") if any(one.status == status for one in inner)), None)
+        step.is_now(worst or "Completed", self.jobs.now)
 
     # -- storage
 
@@ -280,7 +293,8 @@ class Runner:
             self.job.error = only.error if only and not self.job.pipeline else told
         for step in self.job.steps.values():
             if step.pipeline and step.status not in ENDED:
-                step.is_now(state.status.value, self.jobs.now)
+                within = [one for name, one in self.job.steps.items() if name.startswith(f"{step.name}.")]
+                self._end_inner(step, [one for one in within if not one.pipeline])
         self._end(state.status.value)
         await asyncio.to_thread(self.keep_log, self.job)
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Final
 
 from ctrain.backends.azureml.data import AzureData
 from ctrain.backends.azureml.doctor import AzureDoctor
 from ctrain.backends.azureml.ledger import AzureLedger
 from ctrain.backends.azureml.registry import AzureRegistry
 from ctrain.backends.azureml.serving.port import AzureServing
-from ctrain.backends.azureml.trainer import AzureTrainer
+from ctrain.backends.azureml.trainer import PACE, AzureTrainer
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
 from ctrain.errors import ProjectError
-from ctrain.ports import Backend, Clock, Pace
+from ctrain.ports import Backend, Clock
 from ctrain.project import Project
 from ctrain.serving import AuthMode, WorkspaceAddress
-
-PACE: Final = Pace(first=1.0, longest=90.0, share=1 / 6)
-"""A wait of an hour is 55 looks; what has ended is seen within a sixth of the time that it took, or 90 seconds."""
 
 
 def connect_azureml(project: Project, clock: Clock, say: Callable[[str], None], run_url: str = "") -> Backend:
@@ -48,7 +44,7 @@ def connect_azureml(project: Project, clock: Clock, say: Callable[[str], None], 
         trainer=AzureTrainer(own),
         registry=AzureRegistry(own, workspace, settings.registry),
         serving=lambda stage: serving(stage.workspace or settings.address, stage.auth_mode, stage.identity),
-        data=AzureData(own, settings.compute),
+        data=AzureData(own, settings.compute, project.pipeline),
         ledger=AzureLedger(own, project.name, run_url),
         clock=clock,
         doctor=AzureDoctor(session),

@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final, assert_never
 
 from ctrain.backends.azureml.addresses import Address, DataAsset, RegistryData, StorePath, data_address, store_path
 from ctrain.backends.azureml.bodies import Json
 from ctrain.backends.azureml.data_assets import DATA, Asset, DataAssets
 from ctrain.backends.azureml.limits import tags
+from ctrain.backends.azureml.sampling_job.compute import default_compute, plain_compute
 from ctrain.backends.azureml.sampling_job.job import SamplingJobs, Wanted
 from ctrain.backends.azureml.stores import Blob, Stores, blobs_at
 from ctrain.backends.azureml.trainer import PACE
@@ -31,12 +33,16 @@ class AzureData:
 
     A pinned version's digest is over the asset's id and its blobs' names, sizes and MD5s (ETags where storage has no
     MD5): nothing is read but the list. Where the files are in no blob store, and for data in registries, it is over
-    the asset alone, which Azure ML does not let change. `compute` is where samples are made.
+    the asset alone, which Azure ML does not let change. `compute` is where samples are made, by default where the
+    `pipeline` runs, else on Azure ML's serverless compute.
     """
 
-    def __init__(self, workspace: AzureWorkspace, compute: str | None = None, pace: Pace = PACE) -> None:
+    def __init__(
+        self, workspace: AzureWorkspace, compute: str | None = None, pipeline: Path | None = None, pace: Pace = PACE
+    ) -> None:
         self._workspace = workspace
         self._compute = compute
+        self._pipeline = pipeline
         self._pace = pace
         self._assets = DataAssets(workspace)
         self._stores = Stores(workspace)
@@ -187,7 +193,7 @@ class AzureData:
             spec=spec,
             store=self._workspace.store.name,
             file=files.rstrip("/").rpartition("/")[2],
-            compute=self._compute.removeprefix("azureml:") if self._compute else None,
+            compute=plain_compute(self._compute or (default_compute(self._pipeline) if self._pipeline else None)),
             tags=_sample_tags(data, spec),
         )
 

@@ -27,3 +27,10 @@ def latest(workspace: AzureWorkspace, reference: str, kind: Kind) -> str:
         return reference
     found = text(workspace.arm.get(f"{kind}/{name}", VERSIONS[kind]), "properties", "latestVersion")
     return f"azureml:{name}:{found}" if found else reference
+
+
+def asset_type(workspace: AzureWorkspace, reference: str, kind: Kind) -> str | None:
+    """The type of an `azureml:name:version`, such as `uri_file` or `mlflow_model`; None where it cannot be told."""
+    name, _, version = reference.removeprefix("azureml:").partition(":")
+    body = workspace.arm.get(f"{kind}/{name}/versions/{version}", VERSIONS[kind])
+    return text(body, "properties", "dataType" if kind == "data" else "modelType")

@@ -31,6 +31,7 @@ Latest = Callable[[str, Kind], str]
 """What an `azureml:name@label` of that kind is now, as `azureml:name:version`."""
 
 _MODELS: Final = (ValueType.MLFLOW_MODEL, ValueType.CUSTOM_MODEL, ValueType.TRITON_MODEL)
+_VERSIONED: Final = re.compile(r"azureml:[\w.-]+:[\w.-]+")
 _LABELLED: Final = re.compile(r"azureml:[\w.-]+@[\w.-]+")
 _UPLOADED: Final = (".git", ".ctrain")
 """Folders that azure-ai-ml uploads with the code unless an ignore file names them: `.git` may hold credentials (the
@@ -104,6 +105,37 @@ def _commands(pipeline: Pipeline) -> Iterator[CommandStep]:
                 yield from _commands(step.pipeline)
             case _:
                 assert_never(step)
+
+
+TypeOf = Callable[[str, Kind], str | None]
+"""The type that an `azureml:name:version` of that kind was registered with, or None."""
+
+
+def check_types(spec: TrainingSpec, type_of: TypeOf) -> None:
+    """Raises PipelineError where an asset that we fill in is of another type than its input is declared with.
+
+    Azure ML itself would say so when the step starts, a cluster later.
+    """
+    declared = read_pipeline(spec.pipeline, local=False).inputs
+    for name, value in spec.inputs.items():
+        wanted = declared[name]
+        if wanted.type.literal or not _VERSIONED.fullmatch(str(value)):
+            continue
+        found = type_of(str(value), "models" if wanted.type in _MODELS else "data")
+        if found is not None and not _takes(wanted.type, found):
+            raise PipelineError(
+                f"the input {name!r} is declared {wanted.type.value}",
+                why=f"{value} is registered as {found}",
+                hint="declare the input with that type, or register the asset with the input's",
+                at=wanted.at,
+            )
+
+
+def _takes(wanted: ValueType, found: str) -> bool:
+    """A file is no folder, and a model without MLflow's description is no MLflow model; the rest Azure ML converts."""
+    if wanted in _MODELS:
+        return found == wanted.value or wanted is ValueType.CUSTOM_MODEL
+    return (wanted is ValueType.URI_FILE) == (found == ValueType.URI_FILE.value)
 
 
 # -- what it reads beside what we fill in

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ctrain.backends.azureml.arm import _needs
+from ctrain.backends.azureml.arm import needed_action
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
 from ctrain.backends.clock import SystemClock
 from ctrain.errors import Conflict, CtrainError, NotAllowed, PlatformUnavailable, UsageError
@@ -102,15 +102,30 @@ def test_pages_are_put_together(azure: Loopback, workspace: AzureWorkspace) -> N
     assert [one["n"] for one in workspace.arm.list("jobs", WORKSPACES)] == [1, 2]
 
 
+WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+ML = "Microsoft.MachineLearningServices"
+
+
 @pytest.mark.parametrize(
     ("path", "verb", "action"),
     [
-        ("", "read", "workspaces/read"),
-        ("onlineEndpoints/visits", "write", "workspaces/onlineEndpoints/write"),
-        ("onlineEndpoints/visits/deployments/blue", "delete", "workspaces/onlineEndpoints/deployments/delete"),
-        ("onlineEndpoints/visits/listKeys", "action", "workspaces/onlineEndpoints/listKeys/action"),
+        (WORKSPACE, "read", f"{ML}/workspaces/read"),
+        (f"{WORKSPACE}/onlineEndpoints/visits", "write", f"{ML}/workspaces/onlineEndpoints/write"),
+        (
+            f"{WORKSPACE}/onlineEndpoints/e/deployments/d",
+            "delete",
+            f"{ML}/workspaces/onlineEndpoints/deployments/delete",
+        ),
+        (f"{WORKSPACE}/onlineEndpoints/e/listKeys", "action", f"{ML}/workspaces/onlineEndpoints/listKeys/action"),
+        (
+            f"{WORKSPACE}/providers/Microsoft.Authorization/permissions",
+            "read",
+            "Microsoft.Authorization/permissions/read",
+        ),
+        (f"/subscriptions/s/providers/{ML}/locations/westeurope/usages", "read", f"{ML}/locations/usages/read"),
+        ("/subscriptions/s", "read", None),
     ],
 )
-def test_the_action_that_a_call_takes_follows_from_its_path(path: str, verb: str, action: str) -> None:
+def test_the_action_that_a_call_takes_follows_from_its_path(path: str, verb: str, action: str | None) -> None:
     """Azure's own rule, for refusals that do not name it."""
-    assert _needs(path, verb) == f"Microsoft.MachineLearningServices/{action}"
+    assert needed_action(path, verb) == action

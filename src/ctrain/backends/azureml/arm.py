@@ -145,7 +145,9 @@ class Arm:
             following = text(body, "nextLink")
             if not following:
                 return
-            status, body = self._requests.send("GET", following, needs=_needs(path, "read"), doing=f"list {path}")
+            status, body = self._requests.send(
+                "GET", following, needs=needed_action(self._path(path), "read"), doing=f"list {path}"
+            )
 
     def put(self, path: str, api_version: str, body: Json) -> Json:
         """The resource as Azure took it (it may go on being made: see its provisioningState)."""
@@ -177,25 +179,32 @@ class Arm:
     ) -> tuple[int, Json]:  # fmt: skip
         return self._requests.send(
             method,
-            f"{self._root}/{path}".rstrip("/"),
+            self._path(path),
             body=body,
             query={"api-version": api_version, **(query or {})},
-            needs=_needs(path, action),
+            needs=needed_action(self._path(path), action),
             idempotent=idempotent,
             doing=f"{VERBS[method]} {path or 'the workspace'}",
         )
+
+    def _path(self, path: str) -> str:
+        return f"{self._root}/{path}".rstrip("/")
 
     def _missing(self, method: str, path: str, body: Json) -> None:
         raise error_of(refusal_of(404, body, last_request.get()), f"{VERBS[method]} {path}")
 
 
-def _needs(path: str, action: str) -> str:
-    """The action that a call takes, by Azure's own rule: the provider, the resource types, and the verb."""
-    parts = path.strip("/").split("/")
-    types = parts[0::2]
-    if action == "action":  # a POST's last part is the action's name: .../onlineEndpoints/visits/listKeys
-        return "/".join((PROVIDER, "workspaces", *parts[0:-1:2], parts[-1], "action"))
-    return "/".join(part for part in (PROVIDER, "workspaces", *types, action) if part)
+def needed_action(path: str, action: str) -> str | None:
+    """The action that a call takes, by Azure's own rule: the provider, the resource types, and the verb.
+
+    None for what is no provider's. `action` is read, write or delete; "action" for a POST, whose last part is its name.
+    """
+    _, found, tail = path.rpartition("/providers/")
+    provider, *parts = tail.strip("/").split("/")
+    if not found or not parts:
+        return None
+    types = [*parts[0:-1:2], parts[-1]] if action == "action" else parts[0::2]
+    return "/".join((provider, *types, action))
 
 
 class Dataplane:

@@ -13,14 +13,12 @@ from ctrain.errors import Conflict, CtrainError, NotAllowed, PlatformUnavailable
 
 QUOTA_CODES: Final = frozenset(
     {
-        "quotaexceeded", "outofquota", "outofcapacity", "insufficientquota", "resourcequotaexceeded",
-        "operationnotallowed_quota", "allocationfailed", "zonalallocationfailed", "skunotavailable",
-        "overconstrainedallocationrequest", "clustercorequotareached", "insufficientvmquota", "computequotaexceeded",
-        "subscriptionrequeststhrottled", "vmsizequotaexceeded",
+        "outofquota", "outofcapacity", "quotaexceeded", "resourcequotaexceeded", "clustercorequotareached",
+        "skunotavailable", "allocationfailed", "zonalallocationfailed", "overconstrainedallocationrequest",
     }
 )  # fmt: skip
-"""Codes, lower-case, of ARM, compute and online endpoints that say: there is no room. Source: Microsoft's pages
-"troubleshoot online endpoints" (OutOfQuota, OutOfCapacity) and "resolve errors for SKU not available"."""
+"""Codes, lower-case, of online endpoints, clusters and machines that say: there is no room. Source: Microsoft's pages
+"Troubleshoot online endpoints", "Resolve errors for SKU not available" and "Troubleshoot allocation failures"."""
 
 _QUOTA_WORDS: Final = re.compile(
     r"\b(out of quota|not enough quota|quota (?:exceeded|limit)|exceed\w*\s.*\bquota)", re.I

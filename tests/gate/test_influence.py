@@ -10,7 +10,10 @@ from ctrain.gate.evidence import Evidence, Floats
 from ctrain.gate.influence import influences
 from tests.gate.cases import BINARY_METRICS, REGRESSION_METRICS, a_hundred_and_more, measured
 
-SMOOTH = tuple(metric for metric in BINARY_METRICS if metric not in RATIOS)
+SMOOTH = tuple(metric for metric in BINARY_METRICS if metric not in (*RATIOS, "calibration_error"))
+
+
+QUANTILES = ("median_error", "p90_error")  # the jackknife is wrong for them (Efron 1982, section 3.4)
 
 
 def rows_for(metric: str, rows: int) -> Evidence:
@@ -28,7 +31,7 @@ def test_influences_sum_to_zero(metric: str) -> None:
     assert influences(metric, rows.label, rows.challenger, 0.5).psi.sum() == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("metric", [*SMOOTH, *REGRESSION_METRICS])
+@pytest.mark.parametrize("metric", [one for one in (*SMOOTH, *REGRESSION_METRICS) if one not in QUANTILES])
 def test_influences_agree_with_leaving_each_row_out(metric: str) -> None:
     """The jackknife computes the same by brute force: row by row, and as a standard error within 3%."""
     rows = rows_for(metric, 300)

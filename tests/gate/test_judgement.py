@@ -9,19 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctrain.gate import Categories, EvaluationSettings, Evidence, GateSettings, Rule, Slices, judge
+from ctrain.gate import METRICS, Categories, EvaluationSettings, Evidence, GateSettings, Rule, Slices, judge
 from ctrain.gate.settings import Baseline, Direction
 from ctrain.verdict import Finding, Outcome, Verdict
 from tests.gate.cases import (
     BINARY,
     BINARY_METRICS,
+    MULTICLASS,
+    MULTICLASS_METRICS,
+    RANKING,
+    RANKING_METRICS,
     REGRESSION,
     REGRESSION_METRICS,
     a_hundred_and_more,
+    classified,
     gate,
     measured,
     non_inferior,
     scored,
+    searched,
     sliced,
 )
 
@@ -187,7 +193,7 @@ def test_a_metric_that_does_not_exist_on_the_rows_is_an_error(
     """Said, instead of a zero that means nothing."""
     rows = a_hundred_and_more()
     evidence = replace(rows, challenger=np.full(400, said), label=rows.label if label is None else np.full(400, label))
-    direction: Direction = "down" if metric in ("log_loss", "brier") else "up"
+    direction = METRICS[metric].direction
     verdict = judged(replace(gate(), metrics={metric: non_inferior(direction)}), evidence)
     assert verdict.outcome is Outcome.ERROR
     assert words in verdict.findings[0].says
@@ -336,7 +342,7 @@ def test_a_regression_must_beat_its_constant(baseline: Baseline) -> None:
     rows = replace(measured(500, np.random.default_rng(0)), champion=None)
     rules = gate(mae=Rule(direction="down", rule="absolute", beats=(baseline,)))
     assert judged(rules, rows, champion=None, evaluation=REGRESSION).outcome is Outcome.PASS
-    constant = replace(rows, challenger=np.full(500, 10.0))
+    constant = replace(rows, challenger=np.full(500, 30.0))
     assert judged(rules, constant, champion=None, evaluation=REGRESSION).outcome is Outcome.FAIL
 
 
@@ -418,11 +424,11 @@ ALL = replace(
     gate(min_rows=10),
     metrics={
         name: Rule(
-            direction="down" if name in ("log_loss", "brier") else "up",
+            direction=METRICS[name].direction,
             rule="non_inferior",
             margin=0.02,
-            floor=None if name in ("log_loss", "brier") else 0.3,
-            ceiling=0.9 if name in ("log_loss", "brier") else None,
+            floor=0.3 if METRICS[name].direction == "up" else None,
+            ceiling=0.9 if METRICS[name].direction == "down" else None,
         )
         for name in BINARY_METRICS
     },
@@ -431,7 +437,7 @@ ALL = replace(
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_the_order_of_rows_changes_nothing(seed: int) -> None:
     """Evidence is sorted by row id: the verdict is the same, to the last digit."""
     generator = np.random.default_rng(seed)
@@ -488,7 +494,7 @@ def test_regressions_are_judged_in_their_direction(metric: str) -> None:
     """The better model passes, and the two swapped do not."""
     rows = measured(1500, np.random.default_rng(0), ours=0.2, theirs=1.0)
     assert rows.champion is not None
-    rules = replace(gate(), metrics={metric: non_inferior("up" if metric == "r2" else "down", margin=0.01)})
+    rules = replace(gate(), metrics={metric: non_inferior(METRICS[metric].direction, margin=0.01)})
     assert judged(rules, rows, evaluation=REGRESSION).outcome is Outcome.PASS
     other = replace(rows, challenger=rows.champion, champion=rows.challenger)
     assert judged(rules, other, evaluation=REGRESSION).outcome is Outcome.FAIL
@@ -499,3 +505,79 @@ def test_a_rerun_says_the_same() -> None:
     rules = gate(f1=non_inferior())
     assert judged(rules) == judged(rules)
     assert judged(rules) != judged(replace(rules, seed=1))
+
+
+@pytest.mark.parametrize("metric", MULTICLASS_METRICS)
+def test_models_of_several_classes_are_judged(metric: str) -> None:
+    """The better model passes, and the two swapped do not; a guess does not beat the commonest class."""
+    rows = classified(3000, np.random.default_rng(0), ours=0.1, theirs=1.5)
+    assert rows.champion is not None
+    rules = replace(gate(), metrics={metric: non_inferior(METRICS[metric].direction, margin=0.01)})
+    assert judged(rules, rows, evaluation=MULTICLASS).outcome is Outcome.PASS
+    other = replace(
+        rows,
+        challenger=rows.champion,
+        champion=rows.challenger,
+        shares=rows.champion_shares,
+        champion_shares=rows.shares,
+    )
+    assert judged(rules, other, evaluation=MULTICLASS).outcome is Outcome.FAIL
+
+
+def test_probabilities_that_a_metric_needs_and_rows_lack_are_an_error() -> None:
+    """The answers alone have no log loss; their accuracy is judged."""
+    rows = replace(classified(1000, np.random.default_rng(0)), shares=None, champion_shares=None)
+    rules = replace(gate(), metrics={"log_loss": non_inferior("down"), "accuracy": non_inferior()})
+    verdict = judged(rules, rows, evaluation=MULTICLASS)
+    assert verdict.outcome is Outcome.ERROR
+    assert "a column for each class" in found(verdict, "log_loss against the champion").says
+    assert found(verdict, "accuracy against the champion").outcome is Outcome.PASS
+
+
+def test_a_class_of_few_rows_leaves_a_macro_average_open() -> None:
+    """Nine rows of a class carry no interval of their own."""
+    rows = classified(1000, np.random.default_rng(0))
+    label = np.where(np.arange(1000) < 9, 2.0, np.minimum(rows.label, 1))
+    verdict = judged(gate(f1_macro=non_inferior()), replace(rows, label=label), evaluation=MULTICLASS)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "only 9 rows of the class c" in verdict.findings[0].says
+
+
+def test_a_model_of_several_classes_must_beat_the_commonest() -> None:
+    """Answers shuffled among the rows are worse than always the same."""
+    rows = replace(classified(2000, np.random.default_rng(0)), champion=None, champion_shares=None)
+    rules = gate(accuracy=Rule(direction="up", rule="absolute", beats=("majority",)))
+    assert judged(rules, rows, champion=None, evaluation=MULTICLASS).outcome is Outcome.PASS
+    guess = replace(rows, challenger=np.random.default_rng(1).permutation(rows.challenger))
+    assert judged(rules, guess, champion=None, evaluation=MULTICLASS).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("metric", RANKING_METRICS)
+def test_rankings_are_judged_by_query(metric: str) -> None:
+    """The better order passes, the worse does not; queries are what is counted."""
+    rows = searched(400, np.random.default_rng(0), ours=0.1, theirs=1.0)
+    assert rows.champion is not None
+    rules = replace(gate(), metrics={metric: non_inferior(margin=0.01)})
+    verdict = judged(rules, rows, evaluation=RANKING)
+    assert verdict.outcome is Outcome.PASS
+    assert "4,800 rows in 400 groups" in verdict.findings[0].says
+    other = replace(rows, challenger=rows.champion, champion=rows.challenger)
+    assert judged(rules, other, evaluation=RANKING).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(("label", "words"), [(-1.0, "0 or more"), (0.0, "no label is above 0")])
+def test_labels_that_are_no_relevance_are_an_error(label: float, words: str) -> None:
+    """Nothing to put first, or less than nothing."""
+    rows = searched(100, np.random.default_rng(0))
+    verdict = judged(gate(ndcg=non_inferior()), replace(rows, label=np.full(1200, label)), evaluation=RANKING)
+    assert verdict.outcome is Outcome.ERROR
+    assert words in verdict.findings[0].says
+
+
+def test_a_percentage_of_nothing_is_an_error() -> None:
+    """mape has no value where a label is 0."""
+    rows = measured(400, np.random.default_rng(0))
+    label = np.where(np.arange(400) == 7, 0.0, rows.label)
+    verdict = judged(gate(mape=non_inferior("down")), replace(rows, label=label), evaluation=REGRESSION)
+    assert verdict.outcome is Outcome.ERROR
+    assert "row id 7" in verdict.findings[0].says

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from ctrain.errors import DataError
 from ctrain.gate import read_evidence, read_rows
-from tests.gate.cases import BINARY, REGRESSION
+from tests.gate.cases import BINARY, MULTICLASS, REGRESSION
 
 GROUPED = replace(BINARY, group="person")
 HEAD = "row_id,visited,prediction\n"
@@ -260,3 +261,62 @@ def test_a_file_without_an_ending_is_known_by_how_it_begins(tmp_path: Path, kind
         table().write_csv(file)
 
     assert read_evidence(file, BINARY).rows == 12
+
+
+SIZES = pl.DataFrame(
+    {
+        "row_id": [3, 1, 2],
+        "size": ["big", "small", "big"],
+        "prediction": ["small", "small", "big"],
+        "champion_prediction": ["big", "big", "big"],
+        "prediction_small": [0.6, 0.9, 0.2],
+        "prediction_big": [0.4, 0.1, 0.8],
+    }
+)
+
+
+def test_classes_are_read_as_places(tmp_path: Path) -> None:
+    """In the settings' order, or sorted; probabilities follow the classes' names."""
+    SIZES.write_parquet(tmp_path / "rows.parquet")
+    read = read_evidence(tmp_path / "rows.parquet", replace(MULTICLASS, classes=("small", "big")))
+    assert read.classes == ("small", "big")
+    assert read.label.tolist() == [0, 1, 1]
+    assert read.challenger.tolist() == [0, 1, 0]
+    assert read.champion is not None
+    assert read.shares is not None
+    assert read.shares.tolist() == [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]
+    assert read.champion_shares is None
+    found = read_evidence(tmp_path / "rows.parquet", MULTICLASS)
+    assert (found.classes, found.shares) == (("big", "small"), None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"size": ["big", "tiny", None]}, "the column 'size' holds what is no class in 2 of 3 rows"),
+        ({"prediction": ["big", "Big", "big"]}, "such as 'Big'"),
+        ({"prediction_big": [0.4, 0.1, 0.9]}, "the probabilities of the classes are none in 1 of 3 rows"),
+        ({"prediction_small": [0.6, -0.1, 0.2], "prediction_big": [0.4, 1.1, 0.8]}, "row id 1"),
+    ],
+)
+def test_classes_that_cannot_be_read_are_named(tmp_path: Path, changed: dict[str, list[object]], words: str) -> None:
+    """Labels, answers and probabilities alike."""
+    SIZES.with_columns(**{name: pl.Series(values) for name, values in changed.items()}).write_parquet(
+        tmp_path / "r.parquet"
+    )
+    with pytest.raises(DataError, match=re.escape(words)):
+        read_evidence(tmp_path / "r.parquet", replace(MULTICLASS, classes=("small", "big")))
+
+
+def test_probabilities_of_some_classes_only_are_refused(tmp_path: Path) -> None:
+    """They would not sum to one, or be somebody else's."""
+    SIZES.drop("prediction_big").write_parquet(tmp_path / "r.parquet")
+    with pytest.raises(DataError, match="no column prediction_big"):
+        read_evidence(tmp_path / "r.parquet", replace(MULTICLASS, classes=("small", "big")))
+
+
+def test_classes_that_are_numbers_are_read_whatever_their_type(tmp_path: Path) -> None:
+    """A float column of whole numbers, as data frames with gaps make them, names the same classes."""
+    numbers = pl.DataFrame({"row_id": [1, 2], "size": [1, 2], "prediction": [1.0, 1.0]})
+    numbers.write_parquet(tmp_path / "r.parquet")
+    assert read_evidence(tmp_path / "r.parquet", MULTICLASS).classes == ("1", "2")

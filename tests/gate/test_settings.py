@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ctrain.document import Keys
 from ctrain.gate import METRICS, EvaluationSettings, GateSettings, Rule, Slices, check
 from ctrain.gate.settings import Allowance, allowance
-from tests.gate.cases import BINARY, REGRESSION, gate, non_inferior
+from tests.gate.cases import BINARY, MULTICLASS, RANKING, REGRESSION, gate, non_inferior
 
 AUC: Keys = ("gate", "metrics", "auc")
 
@@ -45,8 +45,11 @@ def test_unknown_keys_are_refused(settings: type) -> None:
 def test_every_metric_may_be_gated_by_its_own_direction_and_task() -> None:
     """The catalogue and the checks agree."""
     for metric in METRICS.values():
-        evaluation = BINARY if "binary" in metric.tasks else REGRESSION
-        assert check(replace(gate(), metrics={metric.name: non_inferior(metric.direction)}), evaluation) == ()
+        for task in metric.tasks:
+            evaluation = {"binary": BINARY, "multiclass": MULTICLASS, "regression": REGRESSION, "ranking": RANKING}[
+                task
+            ]
+            assert check(replace(gate(), metrics={metric.name: non_inferior(metric.direction)}), evaluation) == ()
 
 
 @pytest.mark.parametrize(
@@ -113,6 +116,24 @@ def test_one_column_cannot_play_two_parts() -> None:
     """A label that is also the prediction would grade itself."""
     problems = check(gate(auc=non_inferior()), replace(BINARY, prediction="visited"))
     assert [problem.keys for problem in problems] == [("evaluation", "prediction")]
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "key", "words"),
+    [
+        (replace(RANKING, group=None), "group", "needs to know its queries"),
+        (replace(BINARY, classes=("a", "b")), "classes", "for multiclass models"),
+        (replace(MULTICLASS, classes=("a", "a")), "classes", "each once"),
+        (replace(MULTICLASS, classes=("a",)), "classes", "two or more"),
+    ],
+)
+def test_a_task_needs_its_own_columns(evaluation: EvaluationSettings, key: str, words: str) -> None:
+    """Queries for a ranking; classes for nothing but several classes."""
+    task = evaluation.task
+    metric = next(one for one in METRICS.values() if task in one.tasks)
+    problems = check(replace(gate(), metrics={metric.name: non_inferior(metric.direction)}), evaluation)
+    assert [problem.keys for problem in problems] == [("evaluation", key)]
+    assert words in str(problems[0])
 
 
 def test_a_row_id_may_be_the_group() -> None:

@@ -41,6 +41,16 @@ def of_draws(draws: Floats) -> Bounds:
     return bounds
 
 
+def furthest(*several: Bounds) -> Bounds:
+    """As far as any of them reaches."""
+
+    def bounds(tail: float) -> tuple[float, float]:
+        lows, highs = zip(*(one(tail) for one in several), strict=True)
+        return min(lows), max(highs)
+
+    return bounds
+
+
 def of_unseen(middle: float, units: int) -> Bounds:
     """What none of so many units showed can still happen: the exact binomial bound for no event."""
 

@@ -36,6 +36,27 @@ def _evaluation(evaluation: EvaluationSettings) -> Iterator[Problem]:
                 "give each its own column",
             )
         seen.setdefault(column, key)
+    if evaluation.task == "ranking" and evaluation.group is None:
+        yield Problem(
+            ("evaluation", "group"),
+            "a ranking needs to know its queries",
+            "rows are put in order within a query, and `evaluation.group` names none",
+            "name the column that holds the query",
+        )
+    if evaluation.classes and evaluation.task != "multiclass":
+        yield Problem(
+            ("evaluation", "classes"),
+            "classes are for multiclass models",
+            f"`evaluation.task` is {evaluation.task}",
+            "write `task: multiclass`, or remove them",
+        )
+    elif len(set(evaluation.classes)) != len(evaluation.classes) or len(evaluation.classes) == 1:
+        yield Problem(
+            ("evaluation", "classes"),
+            "classes must be two or more, each once",
+            f"they are {', '.join(evaluation.classes)}",
+            "list every class that the labels may have",
+        )
     if not isfinite(evaluation.threshold):
         yield Problem(
             ("evaluation", "threshold"), "threshold is no number", f"it is {evaluation.threshold}", "0.5 is usual"

@@ -20,6 +20,7 @@ Bools = npt.NDArray[np.bool_]
 RowIds = npt.NDArray[np.int64] | npt.NDArray[np.str_]
 
 _SHOWN = 5
+_SUM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ class Categories:
 class Evidence:
     """Row-level predictions, sorted by row id; every array has one entry a row. Build it with `Evidence.of`.
 
-    `label` is 0 or 1 for a binary task and the true value for a regression; `challenger` and `champion` are the two
-    models' predictions, all of them finite; `champion` is None where the rows hold none.
+    `label` is 0 or 1 for a binary task, the true value for a regression, the relevance for a ranking, and the place in
+    `classes` for a multiclass task; `challenger` and `champion` are the two models' predictions, all of them finite;
+    `champion` is None where the rows hold none. `shares` are a multiclass model's probabilities, (rows, classes).
     """
 
     row_id: RowIds
@@ -62,6 +64,9 @@ class Evidence:
     champion: Floats | None = None
     group: Categories | None = None
     slices: Mapping[str, Categories] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    shares: Floats | None = None
+    champion_shares: Floats | None = None
 
     @classmethod
     def of(
@@ -74,6 +79,9 @@ class Evidence:
         group: Categories | None = None,
         slices: Mapping[str, Categories] | None = None,
         task: Task = "binary",
+        classes: tuple[str, ...] = (),
+        shares: Floats | None = None,
+        champion_shares: Floats | None = None,
     ) -> Evidence:
         """Check and sort. NaN stands for a missing number; champions that are all NaN count as absent.
 
@@ -101,6 +109,7 @@ class Evidence:
             _refuse_not_finite(ids, name, column)
         if task == "binary":
             _refuse_not_binary(ids, columns["label"])
+        probabilities = [_probabilities(ids, part, order) for part in (shares, champion_shares)]
         return cls(
             ids,
             columns["label"],
@@ -108,6 +117,8 @@ class Evidence:
             columns.get("champion's prediction"),
             group.where(order) if group else None,
             {name: column.where(order) for name, column in (slices or {}).items()},
+            classes,
+            *probabilities,
         )
 
     @property
@@ -119,8 +130,8 @@ class Evidence:
         """What counts as one piece of evidence: groups where there are any, else rows."""
         return len(self.group.names) if self.group else self.rows
 
-    def where(self, mask: Bools) -> Evidence:
-        """The rows where `mask` is true."""
+    def where(self, mask: Bools | Ints) -> Evidence:
+        """The rows where `mask` is true, or at these places."""
         return Evidence(
             self.row_id[mask],
             self.label[mask],
@@ -128,7 +139,19 @@ class Evidence:
             None if self.champion is None else self.champion[mask],
             self.group.where(mask) if self.group else None,
             {name: column.where(mask) for name, column in self.slices.items()},
+            self.classes,
+            None if self.shares is None else self.shares[mask],
+            None if self.champion_shares is None else self.champion_shares[mask],
         )
+
+    @property
+    def same_answers(self) -> bool:
+        """Whether both models answered the same on every row."""
+        if self.champion is None or not np.array_equal(self.challenger, self.champion):
+            return False
+        if self.shares is None or self.champion_shares is None:
+            return self.shares is self.champion_shares
+        return np.array_equal(self.shares, self.champion_shares)
 
     @cached_property
     def digest(self) -> str:
@@ -148,7 +171,27 @@ class Evidence:
             total.update(f"\n{json.dumps([name, category and category.names])}\n".encode())
             if category is not None:
                 total.update(category.codes.astype("<i8").tobytes())
+        for name, shares in {"shares": self.shares, "champion shares": self.champion_shares}.items():
+            if shares is not None:
+                total.update(f"\n{name}\n".encode() + (shares + 0.0).astype("<f8").tobytes())
+        if self.classes:
+            total.update(f"\n{json.dumps(self.classes)}\n".encode())
         return total.hexdigest()
+
+
+def _probabilities(ids: RowIds, shares: Floats | None, order: Ints) -> Floats | None:
+    """In the rows' order. Raises DataError for rows that are no probabilities."""
+    if shares is None:
+        return None
+    shares = shares[order]
+    bad = ~np.isfinite(shares).all(axis=1) | (shares < 0).any(axis=1) | (np.abs(shares.sum(axis=1) - 1) > _SUM)
+    if bad.any():
+        raise DataError(
+            f"the probabilities of the classes are none in {int(bad.sum()):,} of {len(ids):,} rows",
+            why=f"they must be 0 or more, and sum to 1: {named(ids[bad])}",
+            hint="write one column a class, with what the model gives for it",
+        )
+    return shares
 
 
 def _floats(values: npt.ArrayLike) -> Floats:

@@ -10,6 +10,7 @@ first. For AUC it is DeLong's estimate.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -36,6 +37,10 @@ def influences(metric: str, label: Floats, prediction: Floats, threshold: float)
             return _rmse(label - prediction)
         case "r2":
             return _r2(label, prediction)
+        case "median_error":
+            return _quantile(np.abs(label - prediction), 0.5)
+        case "p90_error":
+            return _quantile(np.abs(label - prediction), 0.9)
         case _:
             losses = row_values(metric, label, prediction, threshold)
             value = float(losses.mean())
@@ -55,6 +60,11 @@ def row_values(metric: str, label: Floats, prediction: Floats, threshold: float)
             return squares
         case "mae":
             return np.abs(prediction - label)
+        case "mape":
+            return np.abs(prediction - label) / np.abs(label)
+        case "pinball_10" | "pinball_50" | "pinball_90":
+            share = int(metric[-2:]) / 100
+            return np.maximum(share * (label - prediction), (share - 1) * (label - prediction))
         case _:
             raise ValueError(f"{metric} is not a mean over rows")
 
@@ -98,3 +108,21 @@ def _r2(label: Floats, prediction: Floats) -> Influences:
     spread = (label - label.mean()) ** 2
     ratio = float(squares.mean() / spread.mean())
     return Influences(1 - ratio, (ratio * spread - squares) / (spread.mean() * len(label)))
+
+
+def _quantile(error: Floats, share: float) -> Influences:
+    """Of the errors' sizes: psi = (share - [error <= Q]) / density(Q) / n.
+
+    One over the density is the slope of the quantiles about Q, over Hall & Sheather's (1988) bandwidth, "On the
+    distribution of a studentized quantile".
+    """
+    rows = len(error)
+    value = float(np.quantile(error, share))
+    normal = NormalDist()
+    middle = normal.inv_cdf(share)
+    peak = normal.pdf(middle)
+    width = (1.5 * normal.inv_cdf(0.975) ** 2 * peak**2 / (rows * (2 * middle**2 + 1))) ** (1 / 3)
+    low, high = max(share - width, 0.0), min(share + width, 1.0)
+    slope = float(np.quantile(error, high) - np.quantile(error, low)) / (high - low)
+    below = error <= value
+    return Influences(value, slope * (float(below.mean()) - below) / rows)

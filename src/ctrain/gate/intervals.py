@@ -5,7 +5,10 @@
 | auc | DeLong, DeLong & Clarke-Pearson (1988), by Sun & Xu's (2014) sort | Obuchowski (1997), clustered ROC data |
 | accuracy | exact or Bonett & Price (see `agreement`); one model: Wilson (1927) | cluster-robust mean |
 | average_precision, rmse, r2 | influences (see `influence`) | influences added up by group |
-| log_loss, brier, mae | paired mean, Student's t | cluster-robust mean |
+| log_loss, brier, mae, mape, pinball_*; several classes | paired mean, Student's t | cluster-robust mean |
+| median_error, p90_error | influences, over Hall & Sheather's density | influences added up by group |
+| ndcg, mrr | | paired mean over queries, Student's t |
+| calibration_error | redrawn gaps (see `calibration`) | the same, by group |
 | f1, precision, recall, ... (`catalogue.RATIOS`) | seeded bootstrap (see `resampling`) | the same, drawing groups |
 
 Cluster-robust: each group's influences are added up and count as one observation, with the factor G / (G - 1) and
@@ -26,12 +29,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-from ctrain.gate import bounds
+from ctrain.gate import bounds, calibration
 from ctrain.gate.agreement import paired_bounds
 from ctrain.gate.bounds import Bounds
-from ctrain.gate.catalogue import METRICS, RATIOS
+from ctrain.gate.catalogue import METRICS
 from ctrain.gate.evidence import Bools, Categories, Evidence, Floats
-from ctrain.gate.influence import Influences, influences, row_values
+from ctrain.gate.influence import Influences
+from ctrain.gate.measuring import by_counts, of_model, rightly
 from ctrain.gate.resampling import cells, ratio, resample
 
 
@@ -88,9 +92,13 @@ def estimate(metric: str, evidence: Evidence, by: Statistics) -> Estimate:
 
 
 def _of_one(metric: str, evidence: Evidence, by: Statistics) -> tuple[float, Bounds]:
-    if metric in RATIOS:
+    if by_counts(metric, evidence):
         return _bootstrap(metric, evidence, by)
-    own = influences(metric, evidence.label, evidence.challenger, by.threshold)
+    if metric == "calibration_error":
+        drawn = calibration.redrawn(replace(evidence, champion=None), by.resamples, by.seed)
+        readings = [bounds.of_draws(drawn.seen[0] - errors[:, 0]) for errors in drawn.errors]
+        return float(drawn.seen[0]), bounds.furthest(*readings)
+    own = of_model(metric, evidence, by.threshold)
     if metric == "accuracy" and evidence.group is None:
         return own.value, _wilson(own.value, evidence.rows)
     found = _around(metric, own.value, own.psi, evidence)
@@ -106,15 +114,17 @@ def compare(metric: str, evidence: Evidence, by: Statistics, *, relative: bool =
     champion = evidence.champion
     if champion is None:
         raise ValueError("the evidence holds no predictions of the champion")
-    if np.array_equal(evidence.challenger, champion):
+    if evidence.same_answers:
         value = estimate(metric, evidence, by).value
         return Difference(value, value, 0.0, 0.0, relative, bounds.at(0.0, 0.0))
-    if metric in RATIOS or (metric == "accuracy" and relative and evidence.group is None):
+    if metric == "calibration_error":
+        return _calibrated(evidence, by, relative=relative)
+    if by_counts(metric, evidence) or (metric == "accuracy" and relative and _plain(evidence)):
         return _paired_bootstrap(metric, evidence, champion, by, relative=relative)
-    ours = influences(metric, evidence.label, evidence.challenger, by.threshold)
-    theirs = influences(metric, evidence.label, champion, by.threshold)
-    if metric == "accuracy" and evidence.group is None:
-        found = _of_disagreeing(evidence, champion, by.threshold)
+    ours = of_model(metric, evidence, by.threshold)
+    theirs = of_model(metric, evidence, by.threshold, champion=True)
+    if metric == "accuracy" and evidence.group is None and not relative:
+        found = _of_disagreeing(evidence, by.threshold)
     else:
         found = _linear(metric, ours, theirs, evidence, relative=relative)
     return _difference(metric, ours.value, theirs.value, found, by, relative=relative)
@@ -153,6 +163,8 @@ def _difference(
 def _around(metric: str, middle: float, psi: Floats, evidence: Evidence) -> Bounds:
     """The interval of a sum of influences; it has a width wherever unseen rows could still tell."""
     positive = evidence.label == 1
+    if evidence.classes or METRICS[metric].tasks == ("ranking",):
+        return _around_units(metric, middle, psi, evidence)
     if metric == "auc":
         variance, freedom = auc_variance(psi, positive, evidence.group)
     else:
@@ -166,6 +178,15 @@ def _around(metric: str, middle: float, psi: Floats, evidence: Evidence) -> Boun
     if METRICS[metric].reads == "decisions":
         return bounds.of_unseen(middle, evidence.units)
     return bounds.at(middle, middle)
+
+
+def _around_units(metric: str, middle: float, psi: Floats, evidence: Evidence) -> Bounds:
+    """Where it takes rows (or groups) of any kind to tell."""
+    variance, freedom = mean_variance(psi, evidence.group)
+    if variance > 0:
+        return bounds.of_students_t(middle, float(np.sqrt(variance)), freedom)
+    unseen = METRICS[metric].reads == "decisions" or METRICS[metric].span == 1
+    return bounds.of_unseen(middle, evidence.units) if unseen else bounds.at(middle, middle)
 
 
 def mean_variance(psi: Floats, group: Categories | None) -> tuple[float, float]:
@@ -209,9 +230,22 @@ def _wilson(value: float, rows: int) -> Bounds:
     return found
 
 
-def _of_disagreeing(evidence: Evidence, champion: Floats, threshold: float) -> Bounds:
-    ours = row_values("accuracy", evidence.label, evidence.challenger, threshold)
-    theirs = row_values("accuracy", evidence.label, champion, threshold)
+def _plain(evidence: Evidence) -> bool:
+    """Rows on their own, of a binary decision."""
+    return evidence.group is None and not evidence.classes
+
+
+def _calibrated(evidence: Evidence, by: Statistics, *, relative: bool) -> Difference:
+    drawn = calibration.redrawn(evidence, by.resamples, by.seed)
+    ours, theirs = (float(one) for one in drawn.seen)
+    unit, share = (theirs, ours / theirs) if relative else (1.0, 1.0)
+    middle = (ours - theirs) / unit
+    readings = [bounds.of_draws(middle - (errors[:, 0] - share * errors[:, 1]) / unit) for errors in drawn.errors]
+    return _difference("calibration_error", ours, theirs, bounds.furthest(*readings), by, relative=relative)
+
+
+def _of_disagreeing(evidence: Evidence, threshold: float) -> Bounds:
+    ours, theirs = rightly(evidence, threshold), rightly(evidence, threshold, champion=True)
     gained, lost = int((ours > theirs).sum()), int((ours < theirs).sum())
     return lambda tail: paired_bounds(evidence.rows, gained, lost, tail)
 

@@ -68,7 +68,8 @@ def judge(
 
 
 def _sound(evidence: Evidence) -> bool:
-    numbers = [evidence.label, evidence.challenger, *([evidence.champion] if evidence.champion is not None else [])]
+    models = (evidence.challenger, evidence.champion, evidence.shares, evidence.champion_shares)
+    numbers = [evidence.label, *(part for part in models if part is not None)]
     return evidence.rows > 0 and all(bool(np.isfinite(column).all()) for column in numbers)
 
 
@@ -145,7 +146,7 @@ class _Case:
             )
         else:
             yield f"compared with {self.champion}, on the same rows"
-        if self.evidence.champion is not None and np.array_equal(self.evidence.challenger, self.evidence.champion):
+        if self.evidence.same_answers:
             yield (
                 "both models answered the same on every row: either nothing has changed, "
                 "or the evaluation step scored one of them twice"

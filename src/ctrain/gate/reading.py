@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import isnan
@@ -13,7 +13,7 @@ import numpy as np
 
 from ctrain.document import nearest
 from ctrain.errors import DataError
-from ctrain.gate.evidence import Categories, Evidence, RowIds, named
+from ctrain.gate.evidence import Categories, Evidence, Floats, RowIds, named
 from ctrain.gate.settings import EvaluationSettings
 from ctrain.training import Scalar
 
@@ -32,9 +32,15 @@ def read_evidence(path: Path, settings: EvaluationSettings, slices: Sequence[str
     its rows cannot be judged (see `Evidence.of`).
     """
     required = [settings.row_id, settings.label, settings.prediction, *([settings.group] if settings.group else [])]
-    optional = [settings.champion, *slices]
+    optional = [settings.champion, *slices, *_share_columns(settings.prediction, settings)]
+    optional += _share_columns(settings.champion, settings)
     table = _read(path, lambda names: _choose(names, required, optional, path), as_text=True)
     ids = _row_ids(table, settings.row_id, path)
+
+    group = _group(table, settings.group, ids) if settings.group else None
+    parts = {name: _categories(table[name]) for name in slices if name in table.columns}
+    if settings.task == "multiclass":
+        return _of_classes(table, ids, settings, group, parts)
 
     def number(column: str) -> pl.Series:
         return _numbers(table[column], ids)
@@ -44,10 +50,75 @@ def read_evidence(path: Path, settings: EvaluationSettings, slices: Sequence[str
         number(settings.label),
         number(settings.prediction),
         number(settings.champion) if settings.champion in table.columns else None,
-        group=_group(table, settings.group, ids) if settings.group else None,
-        slices={name: _categories(table[name]) for name in slices if name in table.columns},
+        group=group,
+        slices=parts,
         task=settings.task,
     )
+
+
+def _share_columns(prefix: str, settings: EvaluationSettings) -> list[str]:
+    return [f"{prefix}_{name}" for name in settings.classes]
+
+
+def _of_classes(
+    table: pl.DataFrame,
+    ids: RowIds,
+    settings: EvaluationSettings,
+    group: Categories | None,
+    slices: Mapping[str, Categories],
+) -> Evidence:
+    """Labels and answers as places in the classes: those of the settings, else all that the rows name."""
+    columns = [settings.label, settings.prediction]
+    if settings.champion in table.columns and table[settings.champion].null_count() < len(ids):
+        columns.append(settings.champion)
+    words = {column: _words(table[column]) for column in columns}
+    found = {word for column in words.values() for word in column.drop_nulls().to_list()}
+    classes = settings.classes or tuple(sorted(found))
+    for column, values in words.items():
+        unknown = (values.is_null() | ~values.is_in(list(classes))).fill_null(value=True).to_numpy()
+        if unknown.any():
+            seen = ", ".join(repr(one) for one in values.filter(unknown).unique().sort().head(3).to_list())
+            raise DataError(
+                f"the column {column!r} holds what is no class in {int(unknown.sum()):,} of {len(ids):,} rows",
+                why=f"such as {seen}: {named(np.sort(ids[unknown]))}; the classes are {', '.join(classes[:10])}",
+                hint="write a class in every row, or correct `evaluation.classes`",
+            )
+    places = {name: float(place) for place, name in enumerate(classes)}
+    codes = [np.array([places[word] for word in words[column].to_list()]) for column in columns]
+    return Evidence.of(
+        ids,
+        *codes,
+        group=group,
+        slices=slices,
+        task="multiclass",
+        classes=classes,
+        shares=_shares(table, ids, settings.prediction, settings),
+        champion_shares=_shares(table, ids, settings.champion, settings) if len(columns) == 3 else None,
+    )
+
+
+def _words(column: pl.Series) -> pl.Series:
+    """As text; whole numbers in the usual way of writing, whatever type the column has."""
+    import polars as pl
+
+    if column.dtype.is_float() and (column.drop_nulls() % 1 == 0).all():
+        column = column.cast(pl.Int64)
+    return column.cast(pl.String)
+
+
+def _shares(table: pl.DataFrame, ids: RowIds, prefix: str, settings: EvaluationSettings) -> Floats | None:
+    """The probabilities, (rows, classes); None where there is no column of them. Raises DataError for only some."""
+    wanted = _share_columns(prefix, settings)
+    there = [name for name in wanted if name in table.columns]
+    if not there:
+        return None
+    if there != wanted:
+        raise DataError(
+            f"the probabilities of {settings.prediction} are incomplete",
+            why=f"there is no column {', '.join(sorted(set(wanted) - set(there)))}",
+            hint="write one column a class, or none",
+        )
+    return np.column_stack([_numbers(table[name], ids).to_numpy() for name in wanted])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 Direction = Literal["up", "down"]
-Task = Literal["binary", "regression"]
+Task = Literal["binary", "multiclass", "regression", "ranking"]
 Kind = Literal["absolute", "non_inferior", "superior", "equivalent"]
 Margin = float | str
 Baseline = Literal["majority", "mean", "median"]
@@ -149,7 +149,9 @@ class EvaluationSettings:
     """Where the row-level predictions are: the pipeline's output, and the names of its columns.
 
     `group` names a column whose equal values mark rows that belong together (the visits of one person): they then
-    count as one unit of evidence. `threshold`: a prediction at or above it is a positive decision.
+    count as one unit of evidence; for a ranking it is the query. `threshold`: a prediction at or above it is a positive
+    decision. `classes` are those of a `multiclass` task, whose probabilities are in columns named after the
+    prediction's column and the class, such as `prediction_low`.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = _FORBID
@@ -162,3 +164,4 @@ class EvaluationSettings:
     group: str | None = None
     task: Task = "binary"
     threshold: float = 0.5
+    classes: tuple[str, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +66,30 @@ def test_the_default_store_opens_with_what_list_secrets_gives(client: MLClient, 
 
     assert (store.name, store.credentials.type) == ("workspaceblobstore", "sas")
     assert any(value in signature for value, kind in azure.secrets().items() if kind == "SAS")
+
+
+@pytest.mark.usefixtures("stored")
+def test_microsofts_client_works_in_azure_government(
+    place: Place, azure: Loopback, service_principal: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the SDK's own setting: authority, ARM and blob hosts are that cloud's, and nobody else is asked."""
+    from azure.ai.ml import MLClient
+    from azure.ai.ml.entities import Data
+    from azure.identity import AzureAuthorityHosts, EnvironmentCredential
+
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureUSGovernment")
+    since, address = azure.mark(), place.address
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    with closing(EnvironmentCredential(authority=AzureAuthorityHosts.AZURE_GOVERNMENT)) as credential:
+        client = MLClient(credential, address.subscription_id, address.resource_group, address.workspace)
+        client.data.create_or_update(Data(name="visits", version="1", path=str(tmp_path / "rows.csv"), type="uri_file"))
+
+    hosts = {call["host"] for call in azure.calls(since=since)}
+    assert hosts == {
+        "login.microsoftonline.us",
+        "management.usgovcloudapi.net",
+        f"{place.storage_account}.blob.core.usgovcloudapi.net",
+    }
 
 
 def test_a_default_cluster_is_there(client: MLClient) -> None:

@@ -55,12 +55,16 @@ class Datastores:
             raise UserError(self._workspace, 404, "NotFound", f"Could not find datastore with name: {name}.")
         return self.stores[name.lower()]
 
-    def shown(self, name: str) -> Body:
+    def shown(self, name: str, host: str = "") -> Body:
+        """The resource, as it is seen under that host of ARM's."""
+        properties = {**self.get(name), "isDefault": name == self.default}
+        if host.endswith("usgovcloudapi.net") and properties.get("endpoint") == "core.windows.net":
+            properties["endpoint"] = "core.usgovcloudapi.net"
         return {
             "id": f"{self._workspace.arm_id}/datastores/{name}",
             "name": name,
             "type": "Microsoft.MachineLearningServices/workspaces/datastores",
-            "properties": {**self.get(name), "isDefault": name == self.default},
+            "properties": properties,
             "systemData": system_data(self._workspace.created),
         }
 
@@ -100,13 +104,13 @@ def list_datastores(cloud: Cloud, call: Call) -> Reply:
     names = sorted(stores.stores)
     if call.query.get("isDefault", "").lower() == "true":
         names = [stores.default]
-    return paged(call, [stores.shown(name) for name in names], skip="$skip")
+    return paged(call, [stores.shown(name, call.host) for name in names], skip="$skip")
 
 
 @routes.get(WORKSPACE + "/datastores/{name}")
 def get(cloud: Cloud, call: Call) -> Reply:
     """One store, its secrets left out."""
-    return Reply(200, cloud.workspace(call).part(Datastores).shown(call.params["name"].lower()))
+    return Reply(200, cloud.workspace(call).part(Datastores).shown(call.params["name"].lower(), call.host))
 
 
 @routes.put(WORKSPACE + "/datastores/{name}")
@@ -114,7 +118,7 @@ def put(cloud: Cloud, call: Call) -> Reply:
     """Make or replace a store."""
     stores = cloud.workspace(call).part(Datastores)
     new = stores.put(call.params["name"], call.json().get("properties", {}))
-    return Reply(201 if new else 200, stores.shown(call.params["name"].lower()))
+    return Reply(201 if new else 200, stores.shown(call.params["name"].lower(), call.host))
 
 
 @routes.delete(WORKSPACE + "/datastores/{name}")
@@ -136,4 +140,4 @@ def list_secrets(cloud: Cloud, call: Call) -> Reply:
 def default(cloud: Cloud, call: Call) -> Reply:
     """The default store."""
     stores = cloud.workspace(call).part(Datastores)
-    return Reply(200, stores.shown(stores.default))
+    return Reply(200, stores.shown(stores.default, call.host))

@@ -212,6 +212,18 @@ def test_of_two_submitters_one_makes_the_job(jobs: Samples) -> None:
     assert jobs.ended("ctrain-b-1") == "Completed"
 
 
+def test_jobs_of_the_same_code_and_data_run_side_by_side(jobs: Samples) -> None:
+    """They share the code that was fetched, and neither takes the other's data away."""
+    names = [f"ctrain-{letter}-1" for letter in "abc"]
+    jobs.submit(names[0], settings__force_rerun=True)
+    (call,) = jobs.azure.calls(method="PUT", path=rf"{jobs.place.arm_id}/jobs/{names[0]}", bodies=1)
+    with plain(jobs.azure, jobs.place) as arm, ThreadPoolExecutor() as pool:
+        arm.arm("GET", "jobs", version="2024-01-01-preview")
+        list(pool.map(lambda name: arm.arm("PUT", f"jobs/{name}", call["sent"], "2024-01-01-preview"), names[1:]))
+
+    assert [jobs.ended(name) for name in names] == ["Completed"] * 3
+
+
 def test_a_running_job_is_cancelled(jobs: Samples) -> None:
     """`CancelRequested` at once, then `Canceled` with its steps; one that has ended is refused."""
     from azure.core.exceptions import HttpResponseError

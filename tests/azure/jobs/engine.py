@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import traceback
 from pathlib import Path
 from typing import Final
@@ -13,16 +12,15 @@ from ctrain.backends.local.jobs.content import last_lines
 from ctrain.backends.local.jobs.state import JobState, StepState
 from ctrain.errors import CtrainError
 from ctrain.training import JobStatus, TrainingSpec
+from tests.azure.jobs.fetched import Fetched
+from tests.azure.jobs.keeping import Keeper, Types
 from tests.azure.jobs.rebuild import ONLY_STEP, Rebuilt, rebuild
-from tests.azure.jobs.records import ENDED, Job, OutputAsset, Run, Step
+from tests.azure.jobs.records import ENDED, Job, Step
 from tests.azure.jobs.resources import Resources
-from tests.azure.jobs.stored import Place, get, get_files, put, put_files
 from tests.azure.jobs.submission import first_properties
 from tests.azure.jobs.workshop import Jobs
-from tests.azure.routing import Body, Refused
+from tests.azure.routing import Refused
 
-LOGS: Final = "workspaceartifactstore"
-OUTPUTS: Final = "workspaceblobstore"
 _STAGES: Final = {"Completed": "Finished"}
 _EVERY: Final = 0.05
 """How often a running job is looked at, in real seconds."""
@@ -36,7 +34,7 @@ class Runner:
         self.job = job
         self.cloud = jobs.cloud
         self.resources = Resources(jobs.cloud, jobs.workspace)
-        self.parts = Fetched(self.resources, jobs.workspace.home / "fetched")
+        self.keeper = Keeper(jobs, job, self.resources)
         self.rebuilt: Rebuilt | None = None
 
     # -- the way of a job
@@ -74,7 +72,7 @@ class Runner:
         if state.status is not JobStatus.CANCELED:
             self._is("Finalizing")
         await self._wait("job.finalize")
-        await asyncio.to_thread(self._keep_logs)
+        await asyncio.to_thread(self.keeper.logs)
         await self._finish(state)
 
     async def _wait(self, what: str) -> None:
@@ -115,7 +113,12 @@ class Runner:
     def _submit_parts(self) -> None:
         folder = self.jobs.folder(self.job.id)
         folder.mkdir(parents=True, exist_ok=True)
-        self.rebuilt = rebuild(self.job.submitted, folder, self.parts)
+        parts = Fetched(self.resources, self.jobs.workspace.home / "codes", folder / "inputs")
+        self.rebuilt = rebuild(self.job.submitted, folder, parts)
+
+    @property
+    def _types(self) -> Types:
+        return self.rebuilt.types if self.rebuilt else {}
 
     def _spec(self) -> TrainingSpec:
         assert self.rebuilt is not None
@@ -156,14 +159,14 @@ class Runner:
         match state.status:
             case JobStatus.COMPLETED:
                 step.is_now("Finalizing", self.jobs.now)
-                await asyncio.to_thread(self._keep_outputs, step, Path(state.place))
-                await asyncio.to_thread(self.keep_log, step)
+                await asyncio.to_thread(self.keeper.outputs, step, Path(state.place), self._types)
+                await asyncio.to_thread(self.keeper.log, step)
                 self._note(f"Completing processing run id {step.id}")
                 step.is_now("Completed", self.jobs.now)
             case JobStatus.FAILED | JobStatus.CANCELED:
                 if state.status is JobStatus.FAILED:
                     step.error = _failure(state)
-                await asyncio.to_thread(self.keep_log, step)
+                await asyncio.to_thread(self.keeper.log, step)
                 step.is_now(state.status.value, self.jobs.now)
             case _:
                 step.is_now(state.status.value, self.jobs.now)
@@ -215,68 +218,6 @@ class Runner:
         worst = next((status for status in ("Failed", "Canceled") if any(one.status == status for one in inner)), None)
         step.is_now(worst or "Completed", self.jobs.now)
 
-    # -- storage
-
-    def _keep_outputs(self, step: Step, place: Path) -> None:
-        """Into the store that the submission names, by default under azureml/{run}/{output}."""
-        if step.reused is not None:
-            step.outputs = dict(step.reused.outputs)
-            return
-        assert self.rebuilt is not None
-        for output in self._outputs_of(step.name):
-            made = place / "outputs" / output
-            kind = self.rebuilt.types.get((step.name, output), "uri_folder")
-            asset = self._asset(step, output, kind, file=made.is_file())
-            where = self.resources.in_datastore(asset.datastore, asset.path)
-            put_files(self.cloud.storage, where, made)
-            step.outputs[output] = asset
-
-    def _outputs_of(self, step: str) -> list[str]:
-        return next(list(planned.outputs) for planned in self.jobs.plan(self.job.id).steps if planned.name == step)
-
-    def _asset(self, step: Step, output: str, kind: str, *, file: bool) -> OutputAsset:
-        wished = self._wish(step.name, output).get("uri")
-        store, path = OUTPUTS, f"azureml/{step.id}/{output}"
-        if wished:
-            store, path = _split(wished.replace("${{name}}", step.id).replace("${{default_datastore}}", OUTPUTS))
-        path = path.rstrip("/") + ("" if file else "/")
-        part = "models" if kind.endswith("_model") else "data"
-        workspace = self.jobs.workspace
-        asset_id = (
-            f"azureml://locations/{workspace.location}/workspaces/{workspace.workspace_id}/{part}"
-            f"/azureml_{step.id}_output_data_{output}/versions/1"
-        )
-        return OutputAsset(kind, store, path, asset_id)
-
-    def _wish(self, step: str, output: str) -> Body:
-        """What the submission says of this output: of the job's own, if it is one."""
-        wished: Body = self.job.submitted.get("outputs") or {}
-        for name, made in self.jobs.plan(self.job.id).outputs.items():
-            if (made.step, made.output) == (step, output) and wished.get(name):
-                return dict(wished[name])
-        return {}
-
-    def _keep_logs(self) -> None:
-        for step in self.job.steps.values():
-            self.keep_log(step)
-
-    def keep_log(self, run: Run) -> None:
-        """Bring the run's log in storage up to date."""
-        if isinstance(run, Step) and not run.reused:
-            if run.log is None or not Path(run.log).is_file():
-                return
-            content = Path(run.log).read_bytes()
-            name = "user_logs/std_log.txt"
-        elif isinstance(run, Job) and run.pipeline:
-            content = ("\n".join(run.log_lines) + "\n").encode()
-            name = "logs/azureml/executionlogs.txt"
-        else:
-            return
-        if len(content) != run.logged:
-            where = self.resources.in_datastore(LOGS, f"ExperimentRun/dcid.{run.id}/{name}")
-            put(self.cloud.storage, where, content)
-            run.logged = len(content)
-
     # -- after
 
     async def _finish(self, state: JobState) -> None:
@@ -284,7 +225,7 @@ class Runner:
         if state.status is JobStatus.COMPLETED:
             for name, made in self.jobs.plan(self.job.id).outputs.items():
                 self.job.outputs[name] = self.job.steps[made.step].outputs[made.output]
-            await self._register()
+            await self.keeper.register()
         self.job.engine_run = state.run_id
         failed = [step for step in self.job.steps.values() if step.status == "Failed" and not step.pipeline]
         if state.status is JobStatus.FAILED:
@@ -296,81 +237,7 @@ class Runner:
                 within = [one for name, one in self.job.steps.items() if name.startswith(f"{step.name}.")]
                 self._end_inner(step, [one for one in within if not one.pipeline])
         self._end(state.status.value)
-        await asyncio.to_thread(self.keep_log, self.job)
-
-    async def _register(self) -> None:
-        """Outputs that were given a name become assets of it."""
-        for name, output in (self.job.submitted.get("outputs") or {}).items():
-            if output.get("assetName") and name in self.job.outputs:
-                await self._register_one(self.job.outputs[name], output)
-
-    async def _register_one(self, asset: OutputAsset, wished: Body) -> None:
-        model = asset.kind.endswith("_model")
-        part, api_version = ("models", "2023-08-01-preview") if model else ("data", "2023-04-01-preview")
-        base = f"{self.jobs.workspace.arm_id}/{part}/{wished['assetName']}"
-        version = wished.get("assetVersion") or await self._next_version(base, api_version)
-        uri = self.jobs.uri(asset)
-        properties: Body = (
-            {"modelType": asset.kind, "modelUri": uri} if model else {"dataType": asset.kind, "dataUri": uri}
-        )
-        properties["description"] = wished.get("description")
-        await self.resources.ask(
-            "PUT", f"{base}/versions/{version}", api_version, json.dumps({"properties": properties}).encode()
-        )
-
-    async def _next_version(self, container: str, api_version: str) -> str:
-        try:
-            found = (await self.resources.ask("GET", container, api_version)).body
-        except Refused:
-            return "1"
-        return str(found["properties"].get("nextVersion") or "1")
-
-
-class Fetched:
-    """Parts of jobs, brought to this machine once."""
-
-    def __init__(self, resources: Resources, folder: Path) -> None:
-        self.resources = resources
-        self.storage = resources.cloud.storage
-        self.folder = folder
-
-    def resource(self, arm_id: str) -> Body:
-        return self.resources.get(arm_id)
-
-    def code(self, arm_id: str) -> Path:
-        """A code version never changes."""
-        return self._files(self.resources.place(arm_id, "code"), "code", "uri_folder")
-
-    def asset(self, uri: str, kind: str) -> Path:
-        return self._files(self.resources.place(uri, kind), "data", kind)
-
-    def _files(self, place: Place, part: str, kind: str) -> Path:
-        """What is there now; a store's paths may be written again, so they are always read again."""
-        folder = self.folder / part / place.account / place.container / place.path.strip("/")
-        if part == "data":
-            shutil.rmtree(folder, ignore_errors=True)
-        if kind == "uri_file":
-            content = get(self.storage, place)
-            if content is None:
-                raise _nothing(place)
-            file = folder / Path(place.path).name
-            folder.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-            return file
-        if not folder.exists() and not get_files(self.storage, place, folder):
-            raise _nothing(place)
-        return folder
-
-
-def _nothing(place: Place) -> Refused:
-    return Refused(400, "UserError", f"There is nothing at {place.path} in the container {place.container}.")
-
-
-def _split(uri: str) -> tuple[str, str]:
-    """Store and path of a datastore's URI."""
-    rest = uri.partition("datastores/")[2]
-    store, _, path = rest.partition("/")
-    return store, path.removeprefix("paths/")
+        await asyncio.to_thread(self.keeper.log, self.job)
 
 
 def _failure(state: StepState) -> str:

@@ -13,9 +13,8 @@ from typing import Any, Final
 from tests.azure.cloud import Cloud
 from tests.azure.hosts import REGION
 from tests.azure.jobs.arm import cancel_job, stamp
-from tests.azure.jobs.engine import LOGS, Runner
+from tests.azure.jobs.keeping import LOGS, Keeper
 from tests.azure.jobs.records import ENDED, Job, Run, Step
-from tests.azure.jobs.resources import Resources
 from tests.azure.jobs.stored import Place
 from tests.azure.jobs.workshop import Jobs
 from tests.azure.paging import paged
@@ -188,15 +187,15 @@ class History:
 
     async def logs(self, job: Job, run: Run) -> dict[str, str]:
         """The logs that are there, with signed URLs."""
-        runner = Runner(self.jobs, job)
+        keeper = Keeper(self.jobs, job)
         told: Run = run.reused if isinstance(run, Step) and run.reused else run
         only = next(iter(job.steps.values()), None) if told is job and not job.pipeline else None
-        await asyncio.to_thread(runner.keep_log, only or told)
+        await asyncio.to_thread(keeper.log, only or told)
         if not (only or told).logged:
             return {}
         name = "logs/azureml/executionlogs.txt" if told is job and job.pipeline else "user_logs/std_log.txt"
         path = f"ExperimentRun/dcid.{told.id}/{name}"
-        where: Place = await asyncio.to_thread(Resources(self.jobs.cloud, self.workspace).in_datastore, LOGS, path)
+        where: Place = await asyncio.to_thread(keeper.resources.in_datastore, LOGS, path)
         sas = self.jobs.cloud.storage.sas(where.account, where.container, write=False)
         return {name: where.url(sas)}
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from ctrain.backends.azureml.addresses import StorePath
 from ctrain.backends.azureml.bodies import find, needed, section, text
-from ctrain.backends.azureml.cloud import trusted
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureWorkspace
 
@@ -48,9 +47,7 @@ class Stores:
         return self._opened[place.store]
 
     def _open(self, store: str) -> ContainerClient | None:
-        from azure.storage.blob import ContainerClient
-
-        arm, cloud = self._workspace.arm, self._workspace.cloud
+        arm = self._workspace.arm
         found = section(arm.get(f"datastores/{store}", WORKSPACES), "properties")
         where = _CONTAINER.get(text(found, "datastoreType") or "")
         if where is None:
@@ -60,10 +57,7 @@ class Stores:
         if text(found, "credentials", "credentialsType") in {"AccountKey", "Sas"}:
             body = arm.post(f"datastores/{store}/listSecrets", WORKSPACES, {"expirableSecret": False}, idempotent=True)
             secret = needed(body, "key") if find(body, "key") else needed(body, "sasToken")
-        url = trusted(cloud.blob_url(account), cloud)
-        credential = self._workspace.session.credential if secret is None else secret
-        with translated(f"open the datastore {store}"):
-            return ContainerClient(url, container, credential=credential, connection_timeout=10, read_timeout=60)
+        return self._workspace.session.container(account, container, secret)
 
 
 def blobs_at(container: ContainerClient, place: StorePath) -> Iterator[Blob]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ctrain.data import DataVersion, SampleSpec
-from ctrain.gate import EvaluationSettings, GateSettings
+from ctrain.gate import Earlier, EvaluationSettings, Foresight, GateSettings, foresee
 from ctrain.project import DataUse, Project, Trigger
 from ctrain.rollout import Stage, live
 from ctrain.serving import Endpoint
@@ -23,7 +23,8 @@ class Facts:
     """What planning found out, by reading only.
 
     `attempts` are the jobs that this fingerprint has had, first attempt first; `endpoints` what each stage's
-    endpoint is now, by stage; `scoring` the digests of the stages' scoring code, by stage.
+    endpoint is now, by stage; `scoring` the digests of the stages' scoring code, by stage; `earlier` is an evaluation
+    of the model that there has been.
     """
 
     source: Source
@@ -34,6 +35,7 @@ class Facts:
     champion: ModelVersion | None
     endpoints: Mapping[str, Endpoint | None] = field(default_factory=dict)
     scoring: Mapping[str, str] = field(default_factory=dict)
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,13 @@ class Train:
 
 @dataclass(frozen=True)
 class Gate:
-    """Judge the challenger by the evaluation rows."""
+    """Judge the challenger by the evaluation rows.
+
+    `foresees` is what the rules will be able to tell; empty where no earlier evaluation says how sure it was.
+    """
 
     why: str
+    foresees: tuple[Foresight, ...] = ()
     kind: Literal["gate"] = "gate"
 
 
@@ -142,7 +148,7 @@ def make_plan(project: Project, trigger: Trigger, facts: Facts, *, fresh: bool =
     stages = [project.stage(name) for name in rule.deploy]
     steps: list[PlanStep] = [
         _train(facts, fingerprint, fresh=fresh),
-        Gate(_why_gate(facts.champion, sample)),
+        Gate(_why_gate(facts.champion, sample), _foreseen(project.gate, facts, sample)),
     ]
     if stages:
         steps.append(Register(f"a version of {project.model.name}, once the gate has passed it"))
@@ -207,6 +213,11 @@ def _why_gate(champion: ModelVersion | None, sample: SampleSpec | None) -> str:
     if sample is not None:
         return f"absolute rules; the comparison with {champion} is shown, as the challenger has only a sample"
     return f"absolute rules, and {champion} on the same rows"
+
+
+def _foreseen(gate: GateSettings, facts: Facts, sample: SampleSpec | None) -> tuple[Foresight, ...]:
+    comparable = facts.champion is not None and sample is None
+    return foresee(gate, facts.earlier, comparable=comparable) if facts.earlier else ()
 
 
 def _why_deploy(stage: Stage, endpoint: Endpoint | None) -> str:

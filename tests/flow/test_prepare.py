@@ -9,14 +9,16 @@ import pytest
 
 from ctrain.data import DataVersion
 from ctrain.errors import ProjectError
+from ctrain.events import Event, Judged, Opened
 from ctrain.flow.prepare import prepare, scoring_digest
 from ctrain.plan import Deploy, Gate, Plan, Register, Train
 from ctrain.project import Project, Trigger, load_project
 from ctrain.rollout import DeploymentSettings, Stage
 from ctrain.serving import ScoringCode
 from ctrain.training import JobStatus
+from ctrain.verdict import Finding, Outcome, Verdict
 from ctrain.version import Source
-from tests.builders import a_run, a_version
+from tests.builders import a_plan, a_run, a_version
 from tests.memory import MemoryBackend
 
 REFERENCE = Path(__file__).parents[2] / "pipelines" / "ctrain.yaml"
@@ -144,3 +146,27 @@ def test_a_registered_environment_of_a_scoring_script_counts_by_its_name(tmp_pat
 
     assert digest("azureml:scoring:1") == digest("azureml:scoring:1")
     assert digest("azureml:scoring:1") != digest("azureml:scoring:2")
+
+
+def test_a_plan_says_what_the_gate_will_be_able_to_tell(planned: MemoryBackend, project: Project) -> None:
+    """From the champion's evaluation: its error, on as many rows as there will be."""
+    before = a_prepared(planned, project).steps[1]
+    judged = replace(a_plan(), model="medical-visits")
+    seen = {"challenger": 0.78, "champion": 0.78, "difference": 0.0, "low": -0.0098, "high": 0.0098}
+    finding = Finding("auc against the champion", Outcome.PASS, "", measured={**seen, "margin": 0.01, "rows": 100.0})
+    for what in (Opened(judged), Judged(Verdict((finding,)), 100, "e")):
+        planned.ledger.append(Event("main-b41c9e2-1", planned.clock.now(), "a test", what))
+    planned.registry.champions["medical-visits"] = replace(a_version(), name="medical-visits")
+
+    step = a_prepared(planned, project).steps[1]
+    sampled = a_prepared(planned, project, Trigger.PULL_REQUEST).steps[1]
+
+    assert isinstance(before, Gate)
+    assert isinstance(step, Gate)
+    assert isinstance(sampled, Gate)
+    assert before.foresees == sampled.foresees == ()
+    (foreseen,) = step.foresees
+    assert (foreseen.metric, foreseen.rows, foreseen.after) == ("auc", 20190, "main-b41c9e2-1")
+    assert foreseen.passes is not None
+    assert foreseen.passes > 0.99  # 100 rows of 100 then, 20,190 of 20,190 now: an error of 0.005 / sqrt(201.9)
+    assert foreseen.shows == pytest.approx(0.01 + (1.96 + 0.842) * 0.005 / 201.9**0.5, rel=0.01)

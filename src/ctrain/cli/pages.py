@@ -9,7 +9,9 @@ from typing import assert_never
 from ctrain.cli.terminal import duration, mark, size
 from ctrain.events import Event
 from ctrain.flow.status import ServingNow, StageStatus
-from ctrain.gate import Rule
+from ctrain.gate import Foresight, Rule
+from ctrain.gate.phrases import two_digits
+from ctrain.gate.power import WANTED
 from ctrain.plan import Deploy, Gate, Plan, PlanStep, Register, Train
 from ctrain.release import Ending, Release
 from ctrain.training import TrainingRun
@@ -89,14 +91,40 @@ def _step(place: int, step: PlanStep, made: Plan) -> list[str]:
                 ]
             return lines
         case Gate():
-            rules = [f"       {name:<12} {_rule(rule)}" for name, rule in made.gate.metrics.items()]
-            return [_line(place, "gate", step.why), *rules]
+            return [_line(place, "gate", step.why), *_rules(step, made)]
         case Register():
             return [_line(place, "register", step.why)]
         case Deploy():
             waits = "; waits for `ctrain deploy --to " + step.stage.name + "`" if step.waits else ""
             return [_line(place, step.stage.name, f"{step.why}{waits}")]
     assert_never(step)
+
+
+def _rules(step: Gate, made: Plan) -> list[str]:
+    """The rules, each with what it will be able to tell."""
+    lines = []
+    for name, rule in made.gate.metrics.items():
+        lines.append(f"       {name:<12} {_rule(rule)}")
+        lines += [f"       {'':<12} {_foreseen(one)}" for one in step.foresees if one.metric == name]
+    if not step.foresees:
+        lines.append("       how sure this will be is not known before a first evaluation")
+    else:
+        after = step.foresees[0]
+        lines.append(f"       expected from {after.after}: about {after.rows:,} evaluation rows, answered as then")
+    return lines
+
+
+def _foreseen(one: Foresight) -> str:
+    if one.within is not None:
+        return f"will be known to about ±{one.within:.2g}"
+    told = []
+    if one.passes is not None:
+        more = one.passes < WANTED and one.needs is not None
+        told.append(f"an equally good model passes in {one.passes:.0%} of cases")
+        told += [f"80% take about {two_digits(one.needs or 0):,} rows"] if more else []
+    if one.shows is not None:
+        told.append(f"a loss of {one.shows:.2g} is found out in 80%")
+    return ", ".join(told)
 
 
 def _line(place: int, subject: str, text: str) -> str:

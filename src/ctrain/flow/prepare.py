@@ -11,6 +11,7 @@ from ctrain.data import DataVersion, SampleSpec
 from ctrain.digest import tree_digest
 from ctrain.document import nearest
 from ctrain.errors import ProjectError
+from ctrain.flow.look_back import look_back
 from ctrain.pipeline import Pipeline, read_pipeline
 from ctrain.plan import Facts, Plan, make_plan
 from ctrain.ports import Backend
@@ -47,6 +48,7 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
         champion=champion,
         endpoints={stage.name: at.serving(stage).look(stage.endpoint) for stage in stages},
         scoring={stage.name: scoring_digest(stage) for stage in stages},
+        earlier=look_back(at.ledger, project.model.name, champion, data, sample),
     )
     return make_plan(project, trigger, facts, fresh=fresh)
 

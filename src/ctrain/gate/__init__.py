@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ctrain.gate.catalogue import METRICS, Metric
 from ctrain.gate.checks import check
+from ctrain.gate.foresight import Earlier, Foresight, foresee
 from ctrain.gate.problem import Problem
 from ctrain.gate.settings import EvaluationSettings, GateSettings, OnInconclusive, Rule, Slices
 
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS",
     "Categories",
+    "Earlier",
     "EvaluationSettings",
     "Evidence",
+    "Foresight",
     "GateSettings",
     "Metric",
     "OnInconclusive",
@@ -38,6 +41,7 @@ __all__ = [
     "Rule",
     "Slices",
     "check",
+    "foresee",
     "judge",
     "read_evidence",
     "read_rows",

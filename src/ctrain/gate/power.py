@@ -6,16 +6,19 @@ Normal approximations: they are for planning, and are told with two digits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
-from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 from ctrain.gate.settings import Kind
+
+if TYPE_CHECKING:
+    from statistics import NormalDist
 
 WANTED = 0.8
 """The chance to pass that an equally good model should have, for rows to be called enough."""
 
 _HOPELESS = 1000  # times the rows there are
-_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,12 @@ class Power:
 
 def power_of(kind: Kind, margin: float, *, error: float, rows: int, confidence: float) -> Power:
     """Of a rule that compares, where so many rows give so large a standard error."""
-    sure = _NORMAL.inv_cdf((1 + confidence) / 2)
-    wanted = _NORMAL.inv_cdf(WANTED)
+    sure = _normal().inv_cdf((1 + confidence) / 2)
+    wanted = _normal().inv_cdf(WANTED)
     passes = _passes(kind, margin, error, sure)
     needs = None
     if margin > 0 and error > 0:
-        share = _NORMAL.inv_cdf((1 + WANTED) / 2) if kind == "equivalent" else wanted
+        share = _normal().inv_cdf((1 + WANTED) / 2) if kind == "equivalent" else wanted
         wide = ceil(rows * ((sure + share) * error / margin) ** 2)
         needs = wide if wide <= rows * _HOPELESS else None
     return Power(rows, error, passes, (sure + wanted) * error, needs)
@@ -55,7 +58,7 @@ def on_rows(error: float, seen: int, rows: int) -> float:
 
 def error_of(low: float, high: float, confidence: float) -> float:
     """The standard error that an interval stands for."""
-    return (high - low) / 2 / _NORMAL.inv_cdf((1 + confidence) / 2)
+    return (high - low) / 2 / _normal().inv_cdf((1 + confidence) / 2)
 
 
 def rows_needed(value: float, worst: float, best: float, edge: float, rows: int) -> int | None:
@@ -73,5 +76,12 @@ def rows_needed(value: float, worst: float, best: float, edge: float, rows: int)
 def _passes(kind: Kind, margin: float, error: float, sure: float) -> float:
     if error == 0:
         return 1.0 if kind != "superior" or margin > 0 else 0.0
-    chance = _NORMAL.cdf(margin / error - sure)
+    chance = _normal().cdf(margin / error - sure)
     return max(2 * chance - 1, 0.0) if kind == "equivalent" else chance
+
+
+@cache
+def _normal() -> NormalDist:
+    from statistics import NormalDist  # 10 ms, which `ctrain plan` pays only where there is something to foresee
+
+    return NormalDist()

@@ -102,6 +102,48 @@ def test_an_endpoint_that_is_not_there_is_a_conflict(stood: Stood) -> None:
         stood.serving.place(ENDPOINT, stood.spec("blue"))
 
 
+def test_an_endpoint_that_somebody_keeps_busy_is_told(ready: Stood) -> None:
+    """After five minutes: they are at it, and we leave it to them."""
+    ready.fate("endpoint", hangs=True)
+    path = f"onlineEndpoints/{ENDPOINT}"
+    ready.workspace.arm.patch(path, "2022-02-01-preview", {"tags": {"ctrain": "1"}})
+
+    with pytest.raises(Conflict, match="being changed by somebody else"):
+        ready.serving.place(ENDPOINT, ready.spec("blue"))
+
+
+def test_one_that_is_being_deleted_for_ever_is_told(ready: Stood) -> None:
+    """Its name is not free."""
+    ready.fate("deployment", code="ImageBuildFailure")
+    ready.serving.place(ENDPOINT, ready.spec("blue"))
+    ready.settled("blue")
+    ready.azure.durations(deployment_delete=4000)
+    ready.serving.remove(ENDPOINT, "blue")
+    ready.azure.durations(deployment_delete=0.2)
+
+    with pytest.raises(Conflict, match="still being deleted"):
+        ready.serving.place(ENDPOINT, ready.spec("blue"))
+
+
+def test_a_deployment_of_an_endpoint_that_is_gone_is_gone(stood: Stood) -> None:
+    """Nothing is to be done."""
+    stood.serving.remove(ENDPOINT, "blue")
+    assert stood.serving.look(ENDPOINT) is None
+
+
+@pytest.mark.parametrize("status", [404, 403, 400])
+def test_an_operation_that_cannot_be_read_is_no_obstacle(ready: Stood, status: int) -> None:
+    """It is too long ago, or may not be read: that it failed is known."""
+    ready.fate("deployment", code="ImageBuildFailure")
+    ready.azure.fault("answer", status=status, path=r".*mfeOperationsStatus.*", times=None)
+    ready.serving.place(ENDPOINT, ready.spec("blue"))
+
+    failed = ready.settled("blue")
+
+    assert failed.state is DeploymentState.FAILED
+    assert (failed.error or "").startswith("Azure does not say why")
+
+
 def test_too_little_quota_is_told_at_once(ready: Stood) -> None:
     """Azure refuses the PUT; its numbers are told, its JSON is not."""
     ready.azure.control("PUT", f"/limits/{ready.workspace.facts.location}/standardDSv2Family", {"cores": 1})

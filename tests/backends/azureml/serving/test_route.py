@@ -59,6 +59,17 @@ def test_a_front_door_that_does_not_tell_is_not_waited_for(both: Stood) -> None:
     assert len(both.azure.calls(path=r"/swagger\.json")) > 0
 
 
+def test_who_may_not_have_the_key_may_set_the_traffic(both: Stood) -> None:
+    """The front door cannot be asked, and so is not waited for."""
+    both.serving = type(both.serving)(both.workspace, clock=both.clock)
+    both.azure.grant(both.environ["AZURE_CLIENT_ID"], denied=["*/listKeys/action"])
+
+    both.serving.route(ENDPOINT, {"blue": 50, "green": 50})
+
+    both.azure.grant(both.environ["AZURE_CLIENT_ID"])
+    assert live(both.look().traffic) == {"blue": 50, "green": 50}
+
+
 def test_a_front_door_that_keeps_to_the_old_split_is_told(both: Stood) -> None:
     """Two minutes are too long: live smoke tests would ask the wrong deployment."""
     both.azure.fault(
@@ -141,6 +152,15 @@ def test_a_change_that_fails_says_why(both: Stood) -> None:
     assert live(seen.traffic) == {"blue": 100}
     assert both.serving.create(ENDPOINT).running, "ctrain's own endpoint is put again, whole"
     assert live(both.look().traffic) == {"blue": 100}
+
+
+def test_an_endpoint_that_vanishes_is_told(both: Stood) -> None:
+    """Deleted by somebody, before or while we change it."""
+    both.azure.fault("answer", status=404, method="GET", path=PATH, nth=2, times=None)
+
+    with pytest.raises(Conflict, match="somebody else is changing visits") as told:
+        both.serving.route(ENDPOINT, {"blue": 0, "green": 100})
+    assert told.value.why == "it has been deleted"
 
 
 def test_traffic_is_mirrored_and_kept(both: Stood) -> None:

@@ -28,6 +28,10 @@ LOST_SECONDS: Final = 6.0
 TRIES: Final = 4
 """How often a change is sent that Azure refuses with 409: once for each change of state."""
 
+LATE_SECONDS: Final = 2.0
+"""An endpoint may show that it is at rest while it is busy (Azure/azure-sdk-for-net#36961): so long, and longer each
+time, is waited after a 409."""
+
 Change = Callable[[Json], Json | None]
 """What to PUT, made of what is; None where nothing is to be done."""
 
@@ -74,7 +78,7 @@ class Changes:
                 if attempt == TRIES:
                     raise
                 rest()
-                self._clock.sleep(attempt * 0.5)  # its state may show late that it is busy
+                self._clock.sleep(attempt * LATE_SECONDS)
             except PlatformUnavailable:
                 if done():
                     return
@@ -94,6 +98,7 @@ class Changes:
             except Conflict:
                 if attempt == TRIES:
                     raise
+                self._clock.sleep(attempt * LATE_SECONDS)
                 continue
             except PlatformUnavailable as failure:
                 lost = failure

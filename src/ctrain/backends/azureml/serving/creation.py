@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ctrain.backends.azureml.bodies import Json
-from ctrain.backends.azureml.serving.changing import TRIES
+from ctrain.backends.azureml.serving.changing import LATE_SECONDS, TRIES
 from ctrain.backends.azureml.serving.diagnosis import Diagnosis
 from ctrain.backends.azureml.serving.endpoint import is_ours, operation_of, sent_back, state_of
 from ctrain.backends.azureml.serving.resources import Resources
@@ -73,7 +73,7 @@ class Creation:
                     return found
                 if attempt == TRIES:
                     raise
-                self._clock.sleep(attempt * 0.5)
+                self._clock.sleep(attempt * LATE_SECONDS)
         return body
 
     def _mend(self, endpoint: str, body: Json) -> Json:

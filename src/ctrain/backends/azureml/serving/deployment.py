@@ -20,7 +20,6 @@ VERSION: Final = "model-version"
 DIGEST: Final = "model-digest"
 ATTEMPT: Final = "ctrain-attempt"
 
-_ENVELOPE: Final = frozenset({"id", "name", "type", "systemData", "apiVersion", "identity"})
 _KEPT: Final = ("scaleSettings", "appInsightsEnabled", "dataCollector", "egressPublicNetworkAccess")
 """What others may have set on a deployment that is there, and ctrain has no say in."""
 

@@ -41,10 +41,12 @@ def new_endpoint(location: str, auth_mode: AuthMode, identity: Sequence[str]) ->
 
 
 def sent_back(body: Json) -> dict[str, JsonValue]:
-    """What a PUT must hold to change nothing."""
-    kept: dict[str, JsonValue] = {key: value for key, value in body.items() if key not in _ENVELOPE}
-    properties = {key: value for key, value in section(body, "properties").items() if key not in _READ_ONLY}
-    kept["properties"] = properties
+    """What a PUT must hold to change nothing. What is null is not there."""
+    kept: dict[str, JsonValue] = {
+        key: value for key, value in body.items() if key not in _ENVELOPE and value is not None
+    }
+    settings = section(body, "properties").items()
+    kept["properties"] = {key: value for key, value in settings if key not in _READ_ONLY and value is not None}
     identity = section(body, "identity")
     if identity:
         kept["identity"] = _identity(identity)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from ctrain.data import DataVersion, SampleSpec
 from ctrain.errors import Conflict
 from ctrain.flow.deliver import deliver
 from ctrain.flow.journal import Journal
 from ctrain.flow.open_release import lock_name
+from ctrain.plan import Plan
 from ctrain.ports import Pace
 from ctrain.release import Ending
 from ctrain.training import JobStatus, TrainingRun
 from tests.builders import a_plan
-from tests.memory import ManualClock, MemoryBackend, MemoryTrainer
+from tests.memory import ManualClock, MemoryBackend, MemoryData, MemoryTrainer
 
 HOUR = 3600.0
 
@@ -88,6 +90,65 @@ def test_who_waited_stops_where_somebody_holds_the_lock(
     with pytest.raises(Conflict, match="is held"):
         deliver(a_plan(), journal)
     assert world.registry.made == {}
+
+
+@dataclass
+class SlowData(MemoryData):
+    """Samples take half an hour; `meanwhile` happens as they are made."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    meanwhile: Callable[[], None] = lambda: None
+
+    def sample(self, data: DataVersion, spec: SampleSpec) -> DataVersion:
+        if self.sampled(data, spec) is None:
+            self.clock.sleep(HOUR / 2)
+            self.meanwhile()
+        return super().sample(data, spec)
+
+
+@pytest.fixture
+def data(world: MemoryBackend) -> SlowData:
+    world.data = SlowData(clock=world.clock)
+    return world.data
+
+
+def a_sampling_plan() -> Plan:
+    return replace(a_plan(), sample=SampleSpec(0.1, "row_id"))
+
+
+def test_making_a_sample_holds_no_lock(world: MemoryBackend, data: SlowData, journal: Journal) -> None:
+    """It may take a cluster's start; the locks are taken back before anything else is done."""
+    free: list[bool] = []
+
+    def try_it() -> None:
+        world.ledger.release(world.ledger.acquire(lock_name(a_plan()), "somebody", 60))
+        free.append(True)
+
+    data.meanwhile = try_it
+
+    release = deliver(a_sampling_plan(), journal)
+
+    assert (free, release.ending) == ([True], Ending.DELIVERED)
+
+
+def test_who_made_the_sample_finds_what_somebody_else_did(
+    world: MemoryBackend, data: SlowData, journal: Journal
+) -> None:
+    """Another run may have made it first, and trained on it."""
+
+    def another_run() -> None:
+        data.meanwhile = lambda: None
+        other = Journal(world.ports, "another run", lambda _: None)
+        deliver(a_sampling_plan(), other)
+        other.unlock_all()
+
+    data.meanwhile = another_run
+
+    release = deliver(a_sampling_plan(), journal)
+
+    told = [event.what.kind for event in world.ledger.events(release.id)]
+    assert release.ending is Ending.DELIVERED
+    assert told.count("submitting") == told.count("trained") == told.count("closed") == 1
 
 
 def _hold(world: MemoryBackend) -> None:

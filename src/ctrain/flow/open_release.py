@@ -21,9 +21,13 @@ def open_release(plan: Plan, journal: Journal) -> Release:
     earlier = continued(plan, journal.at)
     if earlier is not None:
         return earlier
-    if plan.sample is not None:
-        # Before anything is recorded: data that cannot be sampled is bad data, not a release that failed.
+    if plan.sample is not None and journal.at.data.sampled(plan.data, plan.sample) is None:
+        # Before anything is recorded: data that cannot be sampled is bad data, not a release that failed. A cluster
+        # may take longer over it than a lock lasts unrenewed, so that it is given back; then all is looked at again.
+        journal.rest()
         journal.at.data.sample(plan.data, plan.sample)
+        journal.rise()
+        return open_release(plan, journal)
     taken = sum(1 for _ in releases_of(plan, journal.at.ledger, same_work=False))
     return journal.record(release_id(plan, taken), Opened(plan))
 

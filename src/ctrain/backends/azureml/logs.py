@@ -41,10 +41,12 @@ class Logs:
     def _read(self, url: str) -> str:
         from azure.storage.blob import BlobClient
 
+        from ctrain.backends.azureml.transport import NO_RETRIES
+
         if not is_trusted(url, self._workspace.cloud):
             return ""
         with translated("read a log"):
-            blob = BlobClient.from_blob_url(url, connection_timeout=10, read_timeout=60)
+            blob = BlobClient.from_blob_url(url, connection_timeout=10, read_timeout=60, **NO_RETRIES)
             size = int(blob.get_blob_properties().size)
             start = max(0, size - MOST_BYTES)
             content = blob.download_blob(offset=start, length=size - start).readall() if size else b""

@@ -7,7 +7,7 @@ from typing import Final
 
 from ctrain.ports import Clock
 
-FIRST_SECONDS: Final = 0.1
+FIRST_SECONDS: Final = 0.25
 SOON_SECONDS: Final = 5.0
 LONGEST_SECONDS: Final = 60.0
 SHARE: Final = 0.15

@@ -172,3 +172,27 @@ def test_who_may_not_create_is_told_which_action_is_missing(stood: Stood) -> Non
     with pytest.raises(NotAllowed) as told:
         stood.serving.create(ENDPOINT)
     assert "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write" in told.value.hint
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_what_is_said_to_be_absent_is_not_made_anew(stood: Stood, times: int) -> None:
+    """404 in a bad moment: a PUT would take the traffic of the endpoint that is there. The list of all knows it."""
+    stood.serving.create(ENDPOINT)
+    stood.azure.fault("answer", status=404, times=times, method="GET", path=PATH)
+    since = stood.azure.mark()
+
+    assert stood.look().running
+    assert stood.serving.create(ENDPOINT).running
+    assert stood.writes(since) == []
+
+
+@pytest.mark.parametrize("body", ["", {"value": "something else"}])
+def test_what_is_no_endpoint_is_taken_for_none(stood: Stood, body: Json | str) -> None:
+    """An answer from who knows whom: nothing is made of it, and nothing is put."""
+    stood.serving.create(ENDPOINT)
+    stood.azure.fault("answer", status=200, body=body, method="GET", path=PATH)
+    since = stood.azure.mark()
+
+    with pytest.raises(PlatformUnavailable, match="could not be used"):
+        stood.serving.create(ENDPOINT)
+    assert stood.writes(since) == []

@@ -71,14 +71,14 @@ def test_every_setting_is_in_the_body(scored: DeploymentSpec) -> None:
     assert find(properties, "readinessProbe", "initialDelay") == "PT0.5S"
     assert find(properties, "codeConfiguration") == {"codeId": "/c", "scoringScript": "score.py"}
     assert find(properties, "environmentVariables") == {"A": "b"}
-    assert texts(body, "tags").items() >= {("commit", "c"), ("model", "visits"), ("model-version", "1")}
+    assert texts(body, "tags").items() >= {("ctrain.commit", "c"), ("ctrain.model", "visits"), ("ctrain.version", "1")}
 
 
 def test_what_others_set_on_a_deployment_stays() -> None:
     """An autoscaler's instances, insights and collected data are not ctrain's to change."""
     scale: Json = {"scaleType": "TargetUtilization", "minInstances": 2, "maxInstances": 9}
     existing: Json = {
-        "tags": {"ctrain-attempt": "2"},
+        "tags": {"ctrain.attempt": "2"},
         "sku": {"name": "Default", "capacity": 6},
         "properties": {"scaleSettings": scale, "appInsightsEnabled": True, "dataCollector": {"collections": {}}},
     }
@@ -138,6 +138,6 @@ def test_a_request_timeout_is_read_as_azure_writes_it(written: str, seconds: flo
 
 def test_what_somebody_else_placed_stands_for_nothing() -> None:
     """Without our tag it is not ours, and has been placed once."""
-    assert (stands_for({"tags": {"ctrain": "1"}}), attempt_of({}), attempt_of({"tags": {"ctrain-attempt": "x"}})) == (
+    assert (stands_for({"tags": {"ctrain": "1"}}), attempt_of({}), attempt_of({"tags": {"ctrain.attempt": "x"}})) == (
         None, 1, 1,
     )  # fmt: skip

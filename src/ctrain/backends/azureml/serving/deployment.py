@@ -14,11 +14,14 @@ from ctrain.backends.azureml.serving.endpoint import OWNER
 from ctrain.digest import tree_digest
 from ctrain.serving import DeploymentSpec, Probe
 
-SPEC: Final = "ctrain-spec"
-MODEL: Final = "model"
-VERSION: Final = "model-version"
-DIGEST: Final = "model-digest"
-ATTEMPT: Final = "ctrain-attempt"
+PREFIX: Final = f"{OWNER}."
+"""What ctrain's tags begin with, on deployments as on models."""
+
+SPEC: Final = f"{PREFIX}spec"
+MODEL: Final = f"{PREFIX}model"
+VERSION: Final = f"{PREFIX}version"
+DIGEST: Final = f"{PREFIX}digest"
+ATTEMPT: Final = f"{PREFIX}attempt"
 
 _KEPT: Final = ("scaleSettings", "appInsightsEnabled", "dataCollector", "egressPublicNetworkAccess")
 """What others may have set on a deployment that is there, and ctrain has no say in."""
@@ -85,7 +88,7 @@ def deployment_body(
 
 def _tags(spec: DeploymentSpec, digest: str, attempt: int) -> dict[str, str]:
     own = {OWNER: "1", SPEC: digest, MODEL: spec.model, VERSION: str(spec.model_version), DIGEST: spec.model_digest}
-    return {**_short(spec.tags), **own, ATTEMPT: str(attempt)}
+    return {**_short({f"{PREFIX}{key}": value for key, value in spec.tags.items()}), **own, ATTEMPT: str(attempt)}
 
 
 def _short(tags: Mapping[str, str]) -> dict[str, str]:

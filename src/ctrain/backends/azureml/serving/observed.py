@@ -10,7 +10,7 @@ from typing import Final
 
 from ctrain.backends.azureml.bodies import Json, needed, text, texts
 from ctrain.backends.azureml.cloud import Cloud
-from ctrain.backends.azureml.serving.deployment import DIGEST, MODEL, VERSION
+from ctrain.backends.azureml.serving.deployment import DIGEST, MODEL, PREFIX, VERSION
 from ctrain.backends.azureml.serving.endpoint import AUTH_MODES, shares, state_of
 from ctrain.serving import AuthMode, Deployment, DeploymentState, Endpoint, WorkspaceAddress
 
@@ -66,7 +66,7 @@ def deployment_of(body: Json, trouble: Trouble | None = None, log: str | None = 
         model_digest=tags.get(DIGEST, ""),
         error=trouble.error if trouble is not None else None,
         log=log,
-        tags=tags,
+        tags={key.removeprefix(PREFIX): value for key, value in tags.items()},
     )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ctrain.backends.azureml.bodies import Json, text
 from ctrain.backends.azureml.cloud import is_service
+from ctrain.backends.azureml.serving.observed import name_of
 from ctrain.backends.azureml.workspace import AzureWorkspace
 
 ENDPOINTS: Final = "2022-02-01-preview"
@@ -14,13 +15,20 @@ DEPLOYMENTS: Final = "2023-04-01-preview"
 
 
 class Resources:
-    """Endpoints and deployments of one workspace. Each method is one request (a list: one a page)."""
+    """Endpoints and deployments of one workspace. Each method is one request (a list: one a page; an absence: two)."""
 
     def __init__(self, workspace: AzureWorkspace) -> None:
         self._workspace = workspace
 
     def endpoint(self, name: str) -> Json | None:
-        return self._workspace.arm.get(_endpoint(name), ENDPOINTS)
+        """The endpoint. That there is none is believed only where the list of all has none either: one answer of 404
+        in a bad moment must not lead to a PUT, which would take the traffic of what is there."""
+        body = self._workspace.arm.get(_endpoint(name), ENDPOINTS)
+        if body is not None:
+            name_of(body)  # what has no name is no endpoint, whatever answered: nothing may be made of it
+            return body
+        every = self._workspace.arm.list("onlineEndpoints", ENDPOINTS)
+        return next((one for one in every if name_of(one) == name.lower()), None)
 
     def put_endpoint(self, name: str, body: Json) -> Json:
         return self._workspace.arm.put(_endpoint(name), ENDPOINTS, body)

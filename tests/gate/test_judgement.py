@@ -58,7 +58,17 @@ def test_a_good_challenger_passes() -> None:
     assert verdict.outcome is Outcome.PASS
     assert [finding.subject for finding in verdict.findings] == ["auc floor", "auc against the champion"]
     against = found(verdict, "auc against the champion").measured
-    assert set(against) == {"challenger", "champion", "difference", "low", "high", "margin", "rows", "confidence"}
+    assert set(against) == {
+        "challenger",
+        "champion",
+        "difference",
+        "low",
+        "high",
+        "margin",
+        "least",
+        "rows",
+        "confidence",
+    }
     assert against["challenger"] - against["champion"] == pytest.approx(against["difference"])
     assert verdict.notes == ("compared with visits:3, on the same rows",)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ctrain import flow
 from ctrain.cli.session import Session, session
 from ctrain.cli.summary import show_end, show_verdict
-from ctrain.cli.terminal import say
+from ctrain.cli.terminal import give, say
 from ctrain.errors import Conflict, ExitCode
 from ctrain.flow.cancel import cancel_training
 from ctrain.flow.deliver import close, deliver
@@ -37,11 +37,16 @@ def train(trigger: str | None, *, fresh: bool, file: Path | None, backend: str |
         return _code(release)
 
 
-def gate(name: str | None, *, file: Path | None, backend: str | None) -> int:
+def gate(name: str | None, *, explain: bool, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
-        release = _locked(s, name)
-        release = judge(release, s.journal)
-        show_verdict(release)
+        known = s.release(name)
+        release = known if explain and known.verdict else judge(_locked(s, known.id), s.journal)
+        if explain and release.verdict is not None:
+            from ctrain.cli.gating import explained
+
+            give(explained(release.verdict, release.id))
+        else:
+            show_verdict(release)
         return _code(release)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -76,11 +77,30 @@ def train(trigger: TriggerName = None, fresh: Fresh = False, file: File = None, 
 
 
 @app.command()
-def gate(release: ReleaseId = None, file: File = None, backend: BackendName = None) -> int:
+def gate(
+    release: ReleaseId = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Draw each rule's interval against its margin.")] = False,
+    self_test: Annotated[
+        bool, typer.Option("--self-test", help="Try the gate on models known to be bad, and on equally good ones.")
+    ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="Judge by this file's gate; nothing is recorded."),
+    ] = None,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
     """Judge a trained release by its rules and the champion."""
+    if self_test or policy is not None:
+        from ctrain.cli import gating
+
+        if self_test:
+            return gating.self_test(release, policy, file=file, backend=backend)
+        if policy is not None:
+            return gating.try_policy(release, policy, explain=explain, file=file, backend=backend)
     from ctrain.cli import acting
 
-    return acting.gate(release, file=file, backend=backend)
+    return acting.gate(release, explain=explain, file=file, backend=backend)
 
 
 @app.command()

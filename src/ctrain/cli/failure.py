@@ -12,6 +12,7 @@ import typer
 from ctrain import __version__
 from ctrain.cli.terminal import say
 from ctrain.errors import CtrainError, ExitCode, Problem, ProjectError
+from ctrain.secrecy import without_secrets
 
 
 def show_error(error: CtrainError) -> int:
@@ -41,7 +42,7 @@ def show_bug(error: Exception, words: list[str]) -> int:
             f"ctrain {__version__}, Python {platform.python_version()}, {platform.platform()}",
             f"arguments: {words}",
             "",
-            trace,
+            without_secrets(trace),
         ]
     )
     try:
@@ -51,7 +52,9 @@ def show_bug(error: Exception, words: list[str]) -> int:
     except OSError:
         say(report)
         where = "the report is above"
-    say(f"error: this is a bug in ctrain: {type(error).__name__}: {error}", color="red", bold=True)
+    say(
+        f"error: this is a bug in ctrain: {type(error).__name__}: {without_secrets(str(error))}", color="red", bold=True
+    )
     say(f"  why: ctrain did not expect this; {where}")
     say("  fix: please open an issue and attach the report; what was done so far is in `ctrain history`")
     return ExitCode.BUG

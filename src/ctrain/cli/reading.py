@@ -110,7 +110,7 @@ def validate(*, json: bool, file: Path | None) -> int:
 
     found = project_file(file)
     project = load_project(found)
-    pipeline = check_pipeline(project)
+    pipeline = check_pipeline(project, any_job=project.backend == "azureml")
     if json:
         steps = tuple(step.name for step in pipeline.steps)
         give_json(documents.document("validation", documents.Validation(project.name, str(found), steps)))
@@ -151,4 +151,4 @@ def _examined(file: Path | None, backend: str | None) -> Iterator[Finding]:
     except CtrainError as error:
         yield wrong("file", error)
     else:
-        yield from examine(project, at.doctor)
+        yield from examine(project, at)

@@ -14,6 +14,8 @@ from ctrain.release import Ending, Release
 from ctrain.serving import Deployment, Endpoint
 from ctrain.verdict import Verdict
 
+_MOST_PICTURES = 6
+
 
 def show_end(release: Release, s: Session) -> int:
     """Print the closing summary; returns the exit code."""
@@ -29,6 +31,8 @@ def show_end(release: Release, s: Session) -> int:
     if release.verdict is not None and release.verdict.passed:
         passed = sum(finding.blocking for finding in release.verdict.findings)
         say(f"  gate       all {passed} blocking rules passed, over {release.rows or 0:,} rows")
+    if release.verdict is not None:
+        _show_pictures(release.verdict)
     for name, record in release.stages.items():
         if record.rolled_back is not None:
             say(f"  since      rolled back at {name}: {record.rolled_back}", color="yellow")
@@ -46,6 +50,20 @@ def show_end(release: Release, s: Session) -> int:
     elif release.ending is Ending.DELIVERED and release.plan.deploys:
         _show_curl(release, stages[-1], s)
     return release.ending.exit_code
+
+
+def _show_pictures(verdict: Verdict) -> None:
+    """The blocking intervals against their margins, where they are few enough to be looked at."""
+    from ctrain.cli import drawing
+    from ctrain.gate.picture import picture_of
+
+    drawn = [(one, picture) for one in verdict.findings if one.blocking and (picture := picture_of(one))]
+    if not 0 < len(drawn) <= _MOST_PICTURES:
+        return
+    wide = max(len(finding.subject) for finding, _ in drawn)
+    for finding, picture in drawn:
+        sign, color = mark(finding.outcome)
+        say(f" {finding.subject:<{wide}}  {drawing.bar(picture, 40)}", color=color, lead=f"    {sign}")
 
 
 def show_verdict(judged: Release | Verdict) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ctrain import gate
 from ctrain.document import read_document
-from ctrain.errors import DataError, TrainingFailed, UsageError
+from ctrain.errors import DataError, ExitCode, TrainingFailed, UsageError
 from ctrain.events import Closed, Judged
 from ctrain.flow.journal import Journal
 from ctrain.plan import Plan
@@ -61,6 +61,12 @@ def judge(release: Release, journal: Journal) -> Release:
     if ending is None:
         return release
     return journal.record(release.id, Closed(ending, blocking_reason(judged.verdict)))
+
+
+def exit_code_of(verdict: Verdict) -> ExitCode:
+    """What a verdict that ends no release ends the process with."""
+    ending = ending_of(verdict)
+    return ending.exit_code if ending else ExitCode.DONE
 
 
 def blocking_reason(verdict: Verdict) -> str:

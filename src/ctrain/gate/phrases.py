@@ -37,6 +37,7 @@ def signed(value: float) -> str:
 
 def number(value: float, *, sign: str = "") -> str:
     """Four decimals for what is about one, six digits for large values, two for those that would vanish."""
+    value += 0.0  # no negative zero
     size = abs(value)
     if size >= 1000:
         return f"{value:{sign},.1f}"

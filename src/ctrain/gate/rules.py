@@ -192,9 +192,16 @@ class Comparison:
             "low": seen.low,
             "high": seen.high,
             "margin": self.margin,
+            **self._region(),
             **({"relative": 1.0} if seen.relative else {}),
             **self.basis.measured,
         }
+
+    def _region(self) -> Mapping[str, float]:
+        """Where the interval has to be, as `least` and `most`."""
+        if self.kind == "equivalent":
+            return {"least": -self.margin, "most": self.margin}
+        return {"least" if self._sign > 0 else "most": self._edge()}
 
     def _told(self, value: float) -> str:
         return f"{100 * value:+.2f}%" if self.seen.relative else signed(value)

@@ -48,9 +48,9 @@ def load_project(file: Path) -> Project:
             hint="start with `project: name`",
             at=document.at(),
         )
-    _raise(unfit_values(document.value), document)
+    raise_problems(unfit_values(document.value), document)
     written = _validated(document)
-    _raise(check(written, document.value), document)
+    raise_problems(check(written, document.value), document)
     return _completed(written, document)
 
 
@@ -63,13 +63,14 @@ def _validated(document: Document) -> ProjectFile:
     try:
         written = validator().validate_json(json.dumps(document.value), strict=True)
     except ValidationError as failure:
-        _raise(refusals(failure.errors(include_url=False, include_context=False), document), document)
+        raise_problems(refusals(failure.errors(include_url=False, include_context=False), document), document)
         raise
     assert isinstance(written, ProjectFile)  # noqa: S101  what the validator is made to return
     return written
 
 
-def _raise(problems: Iterable[Problem], document: Document) -> None:
+def raise_problems(problems: Iterable[Problem], document: Document) -> None:
+    """One ProjectError for all of them, in the order of the file; nothing where there are none."""
     located = [errors.Problem(it.what, it.why, it.hint, document.at(*it.keys)) for it in problems]
     located.sort(key=lambda problem: (problem.at.line, problem.at.column) if problem.at else (0, 0))
     if located:

@@ -29,7 +29,12 @@ _SCALARS: Mapping[object, core_schema.CoreSchema] = {
 @cache
 def validator() -> SchemaValidator:
     """What reads a `ProjectFile` from JSON."""
-    return SchemaValidator(_schema(ProjectFile))
+    return validator_of(ProjectFile)
+
+
+def validator_of(kind: type) -> SchemaValidator:
+    """What reads such a dataclass from JSON."""
+    return SchemaValidator(_schema(kind))
 
 
 def _schema(kind: object) -> core_schema.CoreSchema:

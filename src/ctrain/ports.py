@@ -256,7 +256,10 @@ class Pace:
 
 @dataclass(frozen=True)
 class Backend:
-    """The world, as a flow gets it. Each stage has a serving of its own: it may be in another workspace."""
+    """The world, as a flow gets it. Each stage has a serving of its own: it may be in another workspace.
+
+    `any_job` says that pipelines may have jobs of all of Azure ML's kinds, and not commands and pipelines only.
+    """
 
     name: str
     trainer: Trainer
@@ -267,3 +270,4 @@ class Backend:
     clock: Clock
     doctor: Doctor
     pace: Pace = Pace()
+    any_job: bool = False

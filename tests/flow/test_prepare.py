@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ctrain.data import DataVersion
-from ctrain.errors import ProjectError
+from ctrain.errors import PipelineError, ProjectError
 from ctrain.events import Event, Judged, Opened
 from ctrain.flow.prepare import prepare, scoring_digest
 from ctrain.plan import Deploy, Gate, Plan, Register, Train
@@ -170,3 +170,35 @@ def test_a_plan_says_what_the_gate_will_be_able_to_tell(planned: MemoryBackend, 
     assert foreseen.passes is not None
     assert foreseen.passes > 0.99  # 100 rows of 100 then, 20,190 of 20,190 now: an error of 0.005 / sqrt(201.9)
     assert foreseen.shows == pytest.approx(0.01 + (1.96 + 0.842) * 0.005 / 201.9**0.5, rel=0.01)
+
+
+SWEEP = """\
+type: pipeline
+inputs: {training_data: {type: uri_file, path: data.parquet}, max_iter: 1}
+outputs: {model: {type: mlflow_model}, evaluation: {type: uri_folder}}
+jobs:
+  search:
+    type: sweep
+    trial: azureml:trial@latest
+    inputs: {data: "${{parent.inputs.training_data}}"}
+    outputs: {model: "${{parent.outputs.model}}", evaluation: "${{parent.outputs.evaluation}}"}
+"""
+
+
+@pytest.mark.parametrize("any_job", [True, False])
+def test_the_backend_decides_which_jobs_a_pipeline_may_have(
+    planned: MemoryBackend, project: Project, tmp_path: Path, any_job: bool
+) -> None:
+    """A sweep runs on Azure ML; on a machine it is refused before anything starts."""
+    file = tmp_path / "train.yml"
+    file.write_text(SWEEP)
+    ports = replace(planned.ports, any_job=any_job)
+
+    def prepared() -> Plan:
+        return prepare(replace(project, pipeline=file), ports, SOURCE, Trigger.MAIN)
+
+    if any_job:
+        assert prepared().pipeline == str(file)
+    else:
+        with pytest.raises(PipelineError, match="sweep"):
+            prepared()

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from ctrain.errors import CtrainError
 from ctrain.flow.prepare import check_pipeline
-from ctrain.ports import Doctor
+from ctrain.ports import Backend
 from ctrain.project import Project
 from ctrain.verdict import Finding, Outcome
 
 
-def examine(project: Project, doctor: Doctor) -> Iterator[Finding]:
+def examine(project: Project, at: Backend) -> Iterator[Finding]:
     """One finding a check, as it is made. What is wrong is a finding; nothing is changed."""
-    yield _pipeline(project)
-    yield from doctor.examine(project)
+    yield _pipeline(project, any_job=at.any_job)
+    yield from at.doctor.examine(project)
 
 
 def wrong(subject: str, error: CtrainError) -> Finding:
@@ -23,9 +23,9 @@ def wrong(subject: str, error: CtrainError) -> Finding:
     return Finding(subject, Outcome.FAIL, f"{where}{error.what}: {error.why}: {error.hint}")
 
 
-def _pipeline(project: Project) -> Finding:
+def _pipeline(project: Project, *, any_job: bool) -> Finding:
     try:
-        pipeline = check_pipeline(project)
+        pipeline = check_pipeline(project, any_job=any_job)
     except CtrainError as error:
         return wrong("pipeline", error)
     return Finding("pipeline", Outcome.PASS, f"{pipeline.file.name} has all that {project.file.name} names")

@@ -24,7 +24,7 @@ from ctrain.version import ModelVersion, Source
 def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, fresh: bool = False) -> Plan:
     """What this trigger would lead to, here and now."""
     rule = project.trigger(trigger)
-    pipeline = check_pipeline(project)
+    pipeline = check_pipeline(project, any_job=at.any_job)
     data = at.data.pin(project.data_reference(at.name))
     sample = project.data.sample if rule.data is DataUse.SAMPLE else None
     champion = at.registry.champion(project.model.name)
@@ -53,12 +53,12 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
     return make_plan(project, trigger, facts, fresh=fresh)
 
 
-def check_pipeline(project: Project) -> Pipeline:
-    """The pipeline, once it is certain that it has what the project names.
+def check_pipeline(project: Project, *, any_job: bool) -> Pipeline:
+    """The pipeline, once it is certain that it has what the project names, and (`any_job` or not) only jobs that run.
 
     Raises ProjectError for a name that it does not have, and PipelineError for what is wrong with it.
     """
-    pipeline = read_pipeline(project.pipeline)
+    pipeline = read_pipeline(project.pipeline, local=not any_job)
     named = [
         ("input", project.data.input, pipeline.inputs),
         *(("input", name, pipeline.inputs) for name in project.parameters),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ctrain.backends.azureml.cloud import CLOUDS, REDIRECTS, current_cloud, is_service, is_trusted, redacted, trusted
+from ctrain.backends.azureml.cloud import CLOUDS, REDIRECTS, current_cloud, is_service, is_trusted, trusted
 from ctrain.backends.azureml.quiet import quiet
 from ctrain.errors import PlatformUnavailable, UsageError
+from ctrain.secrecy import redacted
 
 
 def test_the_public_cloud_unless_the_sdks_own_setting_says_otherwise() -> None:

@@ -15,7 +15,6 @@ from azure.core.rest import HttpRequest
 from ctrain.backends.azureml import cloud
 from ctrain.backends.azureml.failures import ENTRA, KINDS, _name, failure_of, last_request, translated
 from ctrain.backends.azureml.quiet import quiet
-from ctrain.backends.azureml.refusals import without_secrets
 from ctrain.errors import (
     Conflict,
     CtrainError,
@@ -24,6 +23,7 @@ from ctrain.errors import (
     TrainingFailed,
     UsageError,
 )
+from ctrain.secrecy import without_secrets
 
 MODULES = (
     "azure.ai.ml.exceptions",

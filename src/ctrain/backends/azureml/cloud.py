@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ctrain.errors import PlatformUnavailable, UsageError
+from ctrain.secrecy import redacted
 
 CLOUD_SETTING: Final = "AZUREML_CURRENT_CLOUD"
 
@@ -160,14 +161,3 @@ def trusted(url: str, cloud: Cloud) -> str:
         why=f"{redacted(url)} is not https on a host of {cloud.name}, so it was not followed",
         hint="if your workspace has its own host names, tell us; otherwise find out who changed the workspace",
     )
-
-
-def redacted(url: str) -> str:
-    """The URL without what may be secret in it: credentials, query and fragment."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return "an address that cannot be read"
-    query = "?…" if parts.query else ""
-    return f"{parts.scheme}://{host}{parts.path}{query}"

@@ -49,6 +49,7 @@ def connect_azureml(project: Project, clock: Clock, say: Callable[[str], None], 
         clock=clock,
         doctor=AzureDoctor(session),
         pace=PACE,
+        any_job=True,
     )
 
 

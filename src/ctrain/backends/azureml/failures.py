@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ctrain.backends.azureml.quiet import NOISY, quiet
-from ctrain.backends.azureml.refusals import Refusal, error_of, refusal_of, without_secrets
+from ctrain.backends.azureml.refusals import Refusal, error_of, refusal_of
 from ctrain.errors import CtrainError, NotAllowed, PlatformUnavailable, TrainingFailed, UsageError
+from ctrain.secrecy import without_secrets
 
 if TYPE_CHECKING:
     from azure.core.exceptions import HttpResponseError

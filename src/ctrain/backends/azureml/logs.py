@@ -8,9 +8,9 @@ from typing import Final
 from ctrain.backends.azureml.cloud import is_trusted
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.history import History
-from ctrain.backends.azureml.refusals import without_secrets
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.errors import CtrainError
+from ctrain.secrecy import without_secrets
 
 MOST_BYTES: Final = 1 << 18
 """Of a longer log the end is read."""

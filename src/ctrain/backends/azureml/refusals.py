@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ctrain.backends.azureml.bodies import Json, items, section, text
-from ctrain.backends.azureml.cloud import redacted
 from ctrain.errors import Conflict, CtrainError, NotAllowed, PlatformUnavailable, UsageError
+from ctrain.secrecy import without_secrets
 
 QUOTA_CODES: Final = frozenset(
     {
@@ -25,14 +25,6 @@ _QUOTA_WORDS: Final = re.compile(
 )
 _ACTION: Final = re.compile(r"perform action '([^']+)'", re.I)
 _SCOPE: Final = re.compile(r"over scope '([^']+)'", re.I)
-_URL: Final = re.compile(r"https?://[^\s\"'<>]+")
-_SECRET: Final = re.compile(
-    r"((?:sig|signature|sharedaccesssignature|accountkey|client_secret|client_assertion|password)=)[^&;\s\"']+"
-    r"|(bearer\s+|sharedkey\s+)[^\s\"']+"
-    r"|()eyJ[\w-]{8,}\.[\w-]+\.[\w-]*",
-    re.IGNORECASE,
-)
-"""Signatures, keys and tokens, as they stand in connection strings, headers and forms."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +43,6 @@ class Refusal:
         parts = [part for part in (self.code, words) if part]
         said = ": ".join(parts) or "it gave no reason"
         return f"Azure answered {self.status}, {said}" + (f" [request {self.request}]" if self.request else "")
-
-
-def without_secrets(words: str) -> str:
-    """The same words; URLs in them lose their query, which may be signed, and keys and tokens are left out."""
-    plain = _URL.sub(lambda found: redacted(found[0]) if "?" in found[0] or "@" in found[0] else found[0], words)
-    return _SECRET.sub(lambda found: f"{found[1] or found[2] or ''}…", plain)
 
 
 def refusal_of(status: int, body: object, request: str = "") -> Refusal:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ctrain.backends.azureml.history import Run
 from ctrain.backends.azureml.jobs import Job, Node
-from ctrain.backends.azureml.refusals import without_secrets
+from ctrain.secrecy import without_secrets
 from ctrain.training import JobStatus, StepRun
 
 Children = Mapping[str, tuple[Run, ...]]

@@ -14,11 +14,11 @@ from ctrain.backends.azureml.jobs import Job, find_job
 from ctrain.backends.azureml.logs import Logs
 from ctrain.backends.azureml.metrics import logged
 from ctrain.backends.azureml.outputs import Outputs
-from ctrain.backends.azureml.refusals import without_secrets
 from ctrain.backends.azureml.states import NOT_BEGUN
 from ctrain.backends.azureml.steps import Children, inner_pipelines, named_runs, step_runs
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.errors import PlatformUnavailable
+from ctrain.secrecy import without_secrets
 from ctrain.training import JobStatus, StepRun, TrainingRun
 
 

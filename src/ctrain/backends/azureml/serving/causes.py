@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 from ctrain.backends.azureml.bodies import Json, items, section, text
-from ctrain.backends.azureml.refusals import without_secrets
 from ctrain.errors import CtrainError, NotAllowed, PlatformUnavailable, UsageError
+from ctrain.secrecy import without_secrets
 
 
 class Cause(StrEnum):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from ctrain.backends.azureml.bodies import Json
-from ctrain.backends.azureml.refusals import without_secrets
 from ctrain.backends.azureml.serving.causes import HINTS, Cause, Failure, failure_of
 from ctrain.backends.azureml.serving.deployment import attempt_of, stands_for
 from ctrain.backends.azureml.serving.endpoint import operation_of, state_of
 from ctrain.backends.azureml.serving.observed import Trouble, name_of
 from ctrain.backends.azureml.serving.resources import Resources
 from ctrain.errors import CtrainError
+from ctrain.secrecy import without_secrets
 
 LOG_LINES: Final = 500
 ERROR_LINES: Final = 40

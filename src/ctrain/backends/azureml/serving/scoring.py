@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ctrain.backends.azureml.bodies import needed, number
-from ctrain.backends.azureml.cloud import is_trusted, redacted
+from ctrain.backends.azureml.cloud import is_trusted
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.serving.changing import no_endpoint
 from ctrain.backends.azureml.serving.endpoint import told
@@ -28,6 +28,7 @@ from ctrain.backends.azureml.serving.settling import looks
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.errors import CtrainError, NotAllowed, PlatformUnavailable
 from ctrain.ports import Clock
+from ctrain.secrecy import redacted
 from ctrain.serving import Answer, AuthMode, Request, Traffic
 
 if TYPE_CHECKING:

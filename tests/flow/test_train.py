@@ -13,6 +13,7 @@ from ctrain.errors import Conflict
 from ctrain.flow.deliver import deliver
 from ctrain.flow.journal import Journal
 from ctrain.flow.open_release import lock_name
+from ctrain.flow.train import DOUBTS
 from ctrain.plan import Plan
 from ctrain.ports import Pace
 from ctrain.release import Ending
@@ -90,6 +91,38 @@ def test_who_waited_stops_where_somebody_holds_the_lock(
     with pytest.raises(Conflict, match="is held"):
         deliver(a_plan(), journal)
     assert world.registry.made == {}
+
+
+@dataclass
+class FlickeringTrainer(LongTrainer):
+    """Half-way, the platform says so many times that there is no such job, or (`as_unknown`) that it knows no state."""
+
+    times: int = 0
+    as_unknown: bool = False
+
+    def look(self, job: str) -> TrainingRun | None:
+        run = super().look(job)
+        if run is None or self.clock.monotonic() < HOUR / 2 or self.times == 0:
+            return run
+        self.times -= 1
+        return replace(run, status=JobStatus.UNKNOWN) if self.as_unknown else None
+
+
+@pytest.mark.parametrize("as_unknown", [False, True])
+@pytest.mark.parametrize(("times", "ending"), [(DOUBTS - 1, Ending.DELIVERED), (DOUBTS, Ending.TRAINING_FAILED)])
+def test_a_job_that_is_not_to_be_seen_is_looked_for_again(
+    world: MemoryBackend, times: int, ending: Ending, *, as_unknown: bool
+) -> None:
+    """One bad moment of the platform must not end a training that goes on; what stays away is believed."""
+    world.trainer = FlickeringTrainer(
+        world.folder, world.outputs, clock=world.clock, times=times, as_unknown=as_unknown
+    )
+
+    release = deliver(a_plan(), Journal(world.ports, "tests", lambda _: None))
+
+    assert release.ending is ending
+    assert release.training is not None
+    assert (release.training.status is JobStatus.UNKNOWN) == (ending is Ending.TRAINING_FAILED)
 
 
 @dataclass

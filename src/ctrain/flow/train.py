@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ctrain.data import DataVersion
@@ -14,6 +15,10 @@ from ctrain.training import JobStatus, Scalar, TrainingRun, TrainingSpec
 
 REST_SECONDS = LEASE_SECONDS
 """A wait that is longer gives the locks back until it ends: they cost calls, and a job needs no protection."""
+
+DOUBTS = 5
+"""So many looks in a row must find no job, or one in no known state, before that is believed: a platform that has a bad
+moment may say so once, and a training that goes on must not be given up."""
 
 
 def train(release: Release, journal: Journal) -> Release:
@@ -48,15 +53,13 @@ def _how(run: TrainingRun) -> str:
 def wait(run: TrainingRun, journal: Journal, *, registers: bool = False) -> TrainingRun:
     """Look at the job, less and less often, until it has ended. If it `registers`, the registry is told in time."""
     clock = journal.at.clock
-    began = clock.monotonic()
-    seen: TrainingRun | None = run
-    while seen is not None:
-        run = seen
+    began, doubts = clock.monotonic(), 0
+    while True:
         journal.tell(run)
         if registers and sum(not step.status.ended for step in run.steps) <= 1:
             journal.at.registry.warm()
             registers = False
-        if run.status.ended or run.status is JobStatus.UNKNOWN:
+        if run.status.ended or doubts == DOUBTS:
             return run
         waited = clock.monotonic() - began
         clock.sleep(journal.at.pace.after(waited))
@@ -64,7 +67,11 @@ def wait(run: TrainingRun, journal: Journal, *, registers: bool = False) -> Trai
             journal.rest()
         journal.beat()
         seen = journal.at.trainer.look(run.job)
-    return run
+        doubts = 0 if seen is not None and seen.status is not JobStatus.UNKNOWN else doubts + 1
+        if doubts == DOUBTS:
+            run = seen or replace(run, status=JobStatus.UNKNOWN, error="the platform knows nothing of it any more")
+        elif doubts == 0 and seen is not None:
+            run = seen
 
 
 def _usable(run: TrainingRun, journal: Journal) -> bool:

@@ -157,6 +157,8 @@ def test_a_change_that_fails_says_why(both: Stood) -> None:
 def test_an_endpoint_that_vanishes_is_told(both: Stood) -> None:
     """Deleted by somebody, before or while we change it."""
     both.azure.fault("answer", status=404, method="GET", path=PATH, nth=2, times=None)
+    every = r".*/onlineEndpoints(\?.*)?"
+    both.azure.fault("answer", status=200, body={"value": []}, method="GET", path=every, times=None)
 
     with pytest.raises(Conflict, match="somebody else is changing visits") as told:
         both.serving.route(ENDPOINT, {"blue": 0, "green": 100})

@@ -61,6 +61,7 @@ class Front:
         call = await _read(request, name, labels)
         entry = self.cloud.journal.add(Entry(call.method, name, call.path, call.api_version, self.cloud.clock.time()))
         entry.query, entry.sent = call.query, _json(call) if host in (ARM, REGION) else None
+        entry.target = call.target
         rule = self.cloud.faults.pick(call.method, name, call.target)
         if rule is not None:
             entry.fault = rule.act

@@ -226,9 +226,9 @@ def start(home: Path, seconds: float = 3600.0) -> Loopback:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Loopback]:
+def running(home: Path, seconds: float = 3600.0) -> Iterator[Loopback]:
     """One that is stopped at the end."""
-    loopback = start(home)
+    loopback = start(home, seconds)
     try:
         yield loopback
     finally:

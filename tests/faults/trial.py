@@ -1,107 +1,214 @@
-"""One fault at one call: what came of it, and what is wrong with that."""
+"""One fault at one call, at each of many calls: what came of it, and what is wrong with that."""
 
 from __future__ import annotations
 
 import random
-import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ctrain.errors import ExitCode
-from tests.faults.release import HANGS, Outcome, Trial
-from tests.faults.sites import Site, sites_of
+from tests.faults.release import HANGS, Outcome, State, Trial
+from tests.faults.sites import Place, Site, places_of, site_of
 from tests.faults.table import FAULTS
 
-ENDED = (ExitCode.REJECTED, ExitCode.UNDECIDED, ExitCode.ROLLED_BACK)
-"""Endings that running again leaves as they are: a verdict was given, and it takes another commit."""
+RUNS = 300
+"""Runs in a row that one release may take before it counts as one that never gets there."""
+
+
+LATER = 90.0
+"""Seconds between two runs: a lock that could not be given back has run out by then."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault, by its name in the table, at a site."""
+    """A fault, by its name in the table, at a place."""
 
-    site: Site
+    place: Place
     fault: str
 
     def __str__(self) -> str:
-        return f"{self.fault} at {self.site}"
+        return f"{self.fault} at {self.place}"
 
 
 @dataclass(frozen=True)
 class Result:
-    """`under` is the release that met the fault, `after` the same release run again; `wrong` is empty if all is well."""
+    """`code` is what the run ended with that met the fault; `delivered` whether it, or running again, got there."""
 
     case: Case
-    under: Outcome
-    after: Outcome
-    met: bool
-    wrong: tuple[str, ...]
+    code: int
+    told: str
+    delivered: bool
+    wrong: tuple[str, ...] = ()
 
 
-def learn(trial: Trial) -> list[Site]:
-    """Deliver twice without a fault; the second release's calls are the sites, as all later ones are like it."""
-    first = trial.release()
-    assert first.code == 0, first.told
-    mark = trial.azure.mark()
-    trial.another_model()
-    second = trial.release()
-    assert second.code == 0, second.told
-    return sites_of(trial.azure.calls(since=mark))
+@dataclass
+class Story:
+    """One release, run until it ends: what each run met, and how it ended."""
+
+    start: State
+    runs: list[tuple[tuple[Case, ...], Outcome]] = field(default_factory=list)
+
+    @property
+    def met(self) -> list[Case]:
+        return [case for cases, _ in self.runs for case in cases]
+
+    @property
+    def end(self) -> Outcome:
+        return self.runs[-1][1]
 
 
-def cases(sites: Sequence[Site], seed: int | None, count: int | None) -> list[Case]:
-    """All, in order; or so many by chance, each site and each fault about as often."""
-    every = [Case(site, fault) for site in sites for fault in FAULTS]
-    if count is None or count >= len(every):
-        return every
-    chance = random.Random(seed)
-    return chance.sample(every, count)
-
-
-def attempt(trial: Trial, case: Case) -> Result:
-    """Make a release under the fault, run it again without, and look."""
-    before, champion, jobs = trial.served(), trial.champion(), trial.jobs()
-    trial.another_model()
-    trial.refused.clear()
-    asked_by_us = "/score" in case.site.path and trial.prod in case.site.host.replace("\\", "")
-    with nullcontext() if asked_by_us else trial.client():
-        rule = {"times": 1, **FAULTS[case.fault]}
-        trial.azure.fault(**rule, method=case.site.method, host=case.site.host, path=case.site.path)
+def learn(trial: Trial) -> list[Place]:
+    """Deliver three times without a fault; the calls of the third are the places, as all later ones are like it."""
+    mark = 0
+    for _ in range(3):
+        trial.another_model()
         mark = trial.azure.mark()
-        under, crash = _tried(trial)
-        met = any(call["fault"] for call in trial.azure.calls(since=mark))
-        trial.azure.clear_faults()
-        trial.azure.advance(90)
-        after, second_crash = _tried(trial)
-    wrong = [*crash, *second_crash, *_wrong(trial, under, after, before, champion, jobs)]
-    return Result(case, under, after, met, tuple(wrong))
+        outcome = trial.run()
+        assert outcome.code == 0, outcome.told
+    return places_of(trial.azure.calls(since=mark))
 
 
-def _tried(trial: Trial) -> tuple[Outcome, list[str]]:
+def some(places: Sequence[Place], seed: int, count: int) -> list[Case]:
+    """So many cases by chance, as a release meets them."""
+    every = [Case(place, fault) for place in places for fault in FAULTS]
+    chosen = random.Random(seed).sample(every, count)  # noqa: S311  the same ones each time, and no secret
+    return sorted(chosen, key=lambda case: case.place.position)
+
+
+def try_all(trial: Trial, cases: Sequence[Case]) -> Iterator[Result]:
+    """Each case met once, by one fault; those that no release ever met are left out.
+
+    First all are armed at once. Where that release is delivered in one run, each of them did no harm. A run that ended
+    and had met only one shows what that one leads to; if it had met several, each of those is tried again, alone.
+    """
+    alone: list[Case] = []
+    yield from _tried(trial, list(cases), alone, together=True)
+    yield from _tried(trial, alone, [], together=False)
+
+
+def _tried(trial: Trial, pending: list[Case], unclear: list[Case], *, together: bool) -> Iterator[Result]:
+    """Releases, until all are met; what several may have led to is put to `unclear`."""
+    in_vain = 0
+    while pending and in_vain < 2:
+        story = tell(trial, pending, together=together)
+        in_vain = 0 if story.met else in_vain + 1
+        pending[:] = [case for case in pending if case not in story.met]
+        wrong = tuple(judged(trial, story))
+        if wrong and len(story.met) != 1:
+            yield from _found(trial, story, wrong)
+            continue
+        for met, outcome in story.runs:
+            if len(met) == 1 or outcome.code == ExitCode.DONE:
+                yield from _results(story, met, outcome, wrong)
+            else:
+                unclear += met
+        if not together and not story.met:
+            pending.append(pending.pop(0))
+
+
+def _results(story: Story, met: Sequence[Case], outcome: Outcome, wrong: tuple[str, ...]) -> Iterator[Result]:
+    for case in met:
+        yield Result(case, outcome.code, outcome.told, story.end.code == ExitCode.DONE, wrong)
+
+
+def _found(trial: Trial, story: Story, wrong: tuple[str, ...]) -> Iterator[Result]:
+    """Which of those that a release met lead to what is wrong: each half of them is tried again."""
+    met = story.met
+    guilty = False
+    for half in (met[: len(met) // 2], met[len(met) // 2 :]):
+        again = tell(trial, half, together=True) if half else Story(story.start)
+        why = tuple(judged(trial, again)) if again.met else ()
+        guilty = guilty or bool(why)
+        if why and len(again.met) > 1:
+            yield from _found(trial, again, why)
+        else:
+            for cases, outcome in again.runs:
+                yield from _results(again, cases, outcome, why)
+    if not guilty:
+        case = met[-1] if met else Case(Place(Site("", "", ""), 0, 0), "none")
+        yield Result(case, story.end.code, f"together with {len(met) - 1} others: {story.end.told}", False, wrong)
+
+
+def tell(trial: Trial, cases: Sequence[Case], *, together: bool) -> Story:
+    """A release of another model, run again and again until it ends, each time with the faults that are left: all of
+    them, or the next one."""
+    trial.another_model()
+    story = Story(trial.state())
+    left = list(cases)
+    for _ in range(RUNS):
+        armed = left if together else left[:1]
+        for case in armed:
+            rule = {"times": 1, **FAULTS[case.fault], "nth": case.place.nth}
+            site = case.place.site
+            trial.azure.fault(**rule, method=site.method, host=site.host, path=site.target)
+        mark = trial.azure.mark()
+        outcome = trial.run()
+        trial.azure.advance(LATER)
+        met = _met(trial, armed, mark)
+        left = [case for case in left if case not in met]
+        story.runs.append((met, outcome))
+        if outcome.code in ENDED or (outcome.code != ExitCode.DONE and not met):
+            break
+    return story
+
+
+def _met(trial: Trial, armed: Sequence[Case], mark: int) -> tuple[Case, ...]:
+    """Those that the calls since then met: a call is of one kind, and its number says which of the kind it is."""
+    seen: Counter[object] = Counter()
+    met = []
+    for call in trial.azure.calls(since=mark):
+        if call["method"] == "CONNECT" or call["target"].endswith("?client"):
+            continue
+        site = site_of(call)
+        seen[site] += 1
+        met += [case for case in armed if call["fault"] and case.place.site == site and case not in met][:1]
+    return tuple(met)
+
+
+ENDED = (
+    ExitCode.DONE,
+    ExitCode.REJECTED,
+    ExitCode.UNDECIDED,
+    ExitCode.ROLLED_BACK,
+    ExitCode.NOT_RESTORED,
+    ExitCode.BUG,
+)
+"""Ends of a release. All but the first leave production as it was."""
+
+
+def judged(trial: Trial, story: Story) -> Iterator[str]:
+    """What is wrong after a release that met faults."""
+    for met, outcome in story.runs:
+        yield from _of_run(met, outcome)
+    start, end = story.start, story.end
     try:
-        return trial.release(), []
-    except Exception:  # noqa: BLE001  a user would see a traceback: that is what we look for
-        return Outcome(ExitCode.BUG, "a traceback", 0.0), [traceback.format_exc()]
-
-
-def _wrong(
-    trial: Trial, under: Outcome, after: Outcome, before: dict[str, int], champion: int | None, jobs: int
-) -> Iterator[str]:
-    for name, outcome in (("under the fault", under), ("after it", after)):
-        if outcome.seconds > HANGS:
-            yield f"it hung {name}: {outcome.seconds:.0f} s"
-    served, crowned = trial.served(), trial.champion()
-    if after.code == ExitCode.DONE:
-        version = crowned or 0
-        if set(served.values()) != {version} or version != max(before.values()) + 1:
-            yield f"it was delivered, and {served} is served where it was {before}; the champion is {crowned}"
-    elif after.code not in ENDED or under.code != after.code:
-        yield f"the second run ended with {after.code}: {after.told}"
-    elif list(served.values())[-1] != list(before.values())[-1] or crowned != champion:
-        yield f"it was given up, and prod serves {served} where it was {before}; the champion is {crowned}"
-    made = trial.jobs() - jobs
-    if made > (2 if under.code == ExitCode.TRAINING_FAILED else 1):
-        yield f"{made} jobs were submitted"
+        now = trial.state()
+    except AssertionError as failure:
+        yield f"production is not well: {failure}"
+        return
+    if end.code == ExitCode.DONE:
+        if not now.served == now.champion == now.versions == start.versions + 1:
+            yield f"it was delivered, and what was {start} is {now}"
+    elif end.code == ExitCode.ROLLED_BACK:
+        if (now.served, now.champion) != (start.served, start.champion):
+            yield f"it was given up, and what was {start} is {now}"
+    else:
+        yield f"running again ended with {end.code}: {end.told}"
+    failed = sum(outcome.code == ExitCode.TRAINING_FAILED for _, outcome in story.runs)
+    if now.jobs - start.jobs > 1 + failed:
+        yield f"{now.jobs - start.jobs} jobs were submitted"
     if trial.refused:
-        yield f"{len(trial.refused)} requests to prod were not answered: {trial.refused[0]}"
+        yield f"{len(trial.refused)} requests to production were not answered well: {trial.refused[0]}"
+
+
+def _of_run(met: tuple[Case, ...], outcome: Outcome) -> Iterator[str]:
+    if outcome.seconds > HANGS:
+        yield f"it hung: {outcome.seconds:.0f} s"
+    match outcome.code:
+        case ExitCode.BUG:
+            yield f"a traceback: {outcome.told}"
+        case ExitCode.TRAINING_FAILED | ExitCode.REJECTED | ExitCode.UNDECIDED | ExitCode.NOT_RESTORED:
+            yield f"a model was judged by a fault: {outcome.code} {outcome.told}"
+        case ExitCode.ROLLED_BACK if not any("/score" in case.place.site.target for case in met):
+            yield f"a model was given up for a fault: {outcome.told}"

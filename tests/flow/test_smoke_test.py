@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ctrain.errors import PlatformUnavailable
 from ctrain.flow.journal import LEASE_SECONDS, Journal
 from ctrain.flow.smoke_test import smoke_test
 from ctrain.serving import Answer, DeploymentSpec, Request
@@ -84,6 +85,14 @@ def test_a_deployment_that_is_gone_is_not_alive(world: MemoryBackend, deployment
 
     assert verdict.outcome is Outcome.FAIL
     assert verdict.findings[0].says == "its state is absent"
+
+
+def test_golden_rows_that_are_gone_prove_nothing(world: MemoryBackend, deployment: str) -> None:
+    """A ledger that has a bad moment must not let a model pass with less than was asked for."""
+    world.ledger.kept.clear()
+
+    with pytest.raises(PlatformUnavailable, match="cannot be made"):
+        a_verdict(world, deployment, SmokeSettings(golden=3))
 
 
 def test_a_model_that_hangs_is_asked_once(world: MemoryBackend, deployment: str) -> None:

@@ -23,7 +23,7 @@ TIMED_OUT = 408
 def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *, live: bool) -> Verdict:
     """The verdict over all questions; `live` asks as a user would, through the traffic split."""
     at, settings = journal.at, stage.smoke
-    golden = _first(golden_of(release, journal), settings.golden)
+    golden = _golden(release, settings.golden, journal)
     findings = [_alive(at, stage, deployment)]
     singles: list[Finding] = []
     seconds: list[float] = []
@@ -48,9 +48,18 @@ def smoke_test(release: str, stage: Stage, deployment: str, journal: Journal, *,
     return Verdict(tuple(findings), notes=(how,))
 
 
-def _first(golden: Golden | None, wanted: int) -> Golden | None:
-    if golden is None or wanted == 0:
+def _golden(release: str, wanted: int, journal: Journal) -> Golden | None:
+    """The first of the rows that the gate kept. Raises PlatformUnavailable where those are gone: what is proven with
+    less than was asked for is not proven."""
+    if wanted == 0:
         return None
+    golden = golden_of(release, journal)
+    if golden is None:
+        raise PlatformUnavailable(
+            f"the smoke tests of {release} cannot be made",
+            why="the golden rows that its gate kept are not in the ledger",
+            hint="run the same command again; if they stay away, train again with `ctrain run --fresh`",
+        )
     return replace(golden, rows=golden.rows[:wanted], scores=golden.scores[:wanted])
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ctrain.backends.azureml.trainer import PACE, AzureTrainer
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
-from ctrain.errors import CtrainError
+from ctrain.errors import CtrainError, PlatformUnavailable
 from ctrain.training import JobStatus, TrainingRun
 from tests.azure.loopback import Loopback, Place
 from tests.backends.azureml.clocks import CountingClock
@@ -208,6 +208,15 @@ def test_steps_that_cannot_be_read_do_not_hide_the_job(azure: Loopback, trainer:
     trainer.cancel("ctrain-a-1")
 
     assert {run.status for run in seen if run} == {JobStatus.RUNNING}
+
+
+@pytest.mark.parametrize("body", ["", {"value": "something else"}])
+def test_what_is_no_job_is_taken_for_none(azure: Loopback, trainer: AzureTrainer, body: dict[str, str] | str) -> None:
+    """An answer from who knows whom: a state that nobody knows would look like an end, and start another job."""
+    azure.fault("answer", status=200, body=body, method="GET", path=JOB + r"(\?.*)?")
+
+    with pytest.raises(PlatformUnavailable, match="could not be used"):
+        trainer.look("ctrain-a-1")
 
 
 def test_logs_that_cannot_be_read_are_no_failure(azure: Loopback, trainer: AzureTrainer, file: Path) -> None:

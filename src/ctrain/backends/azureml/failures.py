@@ -188,6 +188,7 @@ ENTRA: Final[Mapping[str, str]] = {
 LAPTOP: Final[Mapping[str, str]] = {
     "Azure CLI not found": "install the Azure CLI and run `az login`, or set CTRAIN_AZURE_SIGN_IN to another way",
     "az login": "run `az login`",
+    "Unable to get authority configuration": "check AZURE_TENANT_ID, and that nothing between you and Entra answers",
     "ManagedIdentityCredential": "this machine has no managed identity: give it one, or sign in another way",
 }
 """What azure-identity's credentials without Entra codes say, and the way out."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from ctrain.backends.azureml.arm import Arm
-from ctrain.backends.azureml.bodies import Json, JsonValue, section, text, texts
+from ctrain.backends.azureml.bodies import Json, JsonValue, needed, section, text, texts
 from ctrain.backends.azureml.history import REUSED, REUSED_RUN, moment
 from ctrain.backends.azureml.states import job_status
 from ctrain.errors import CtrainError
@@ -45,7 +45,8 @@ class Job:
 
 
 def job_of(name: str, body: Json) -> Job:
-    """From the resource."""
+    """From the resource. Raises PlatformUnavailable for what is none: its unknown state would start another job."""
+    kind = needed(body, "properties", "jobType")
     properties = texts(body, "properties", "properties")
     outputs = section(body, "properties", "outputs")
     reused = properties.get(REUSED, "").lower() == "true"
@@ -54,7 +55,7 @@ def job_of(name: str, body: Json) -> Job:
         status=job_status(text(body, "properties", "status")),
         submitted=moment(text(body, "systemData", "createdAt")),
         studio=text(body, "properties", "services", "Studio", "endpoint"),
-        pipeline=(text(body, "properties", "jobType") or "").lower() == "pipeline",
+        pipeline=kind.lower() == "pipeline",
         nodes=tuple(_node(key, value) for key, value in section(body, "properties", "jobs").items()),
         outputs={key: uri for key, value in outputs.items() if (uri := text(value, "uri")) and "${{" not in uri},
         output_names=tuple(outputs),

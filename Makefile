@@ -19,7 +19,7 @@ AZURITE := tests/azure/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --group reference --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite test-kills docs lock upgrade bench clean
+.PHONY: help setup demo test lint format types imports tests azurite test-kills docs lock upgrade bench proof clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ bench: $(READY)  ## ctrain beside a bare shell and its peers, measured here; tak
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/router.py
 	$(BIN)/python benchmarks/pipeline.py $(ARGS)
+
+proof: $(READY)  ## Does the gate keep its word? Simulated, with the tables and the plot of docs/gate.md; takes minutes
+	$(BIN)/python -m benchmarks.gate_proof
 
 clean:  ## Remove the environment, caches and builds; the embedded platform's state stays
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

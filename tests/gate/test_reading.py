@@ -320,3 +320,16 @@ def test_classes_that_are_numbers_are_read_whatever_their_type(tmp_path: Path) -
     numbers = pl.DataFrame({"row_id": [1, 2], "size": [1, 2], "prediction": [1.0, 1.0]})
     numbers.write_parquet(tmp_path / "r.parquet")
     assert read_evidence(tmp_path / "r.parquet", MULTICLASS).classes == ("1", "2")
+
+
+def test_columns_of_own_metrics_are_numbers_of_the_rows(tmp_path: Path) -> None:
+    """In the rows' order; a missing column or number is named."""
+    table().reverse().write_parquet(tmp_path / "r.parquet")
+    assert read_evidence(tmp_path / "r.parquet", BINARY, columns=["age"]).columns["age"].tolist() == [
+        20.5 + one for one in range(12)
+    ]
+    with pytest.raises(DataError, match="no column 'amount'"):
+        read_evidence(tmp_path / "r.parquet", BINARY, columns=["amount"])
+    table().with_columns(pl.lit(None).alias("amount")).write_parquet(tmp_path / "r.parquet")
+    with pytest.raises(DataError, match="column 'amount' is missing or not finite in 12"):
+        read_evidence(tmp_path / "r.parquet", BINARY, columns=["amount"])

@@ -81,6 +81,23 @@ def test_every_metric_may_be_gated_by_its_own_direction_and_task() -> None:
             ("gate", "slices", "expect", "b"),
             "is no slice",
         ),
+        (
+            gate(own=replace(non_inferior(), function="profit")),
+            ("gate", "metrics", "own", "function"),
+            "profit.py:profit",
+        ),
+        (gate(auc=replace(non_inferior(), function="a.py:f")), AUC, "choose another name"),
+        (gate(auc=replace(non_inferior(), columns=("a",))), (*AUC, "columns"), "would do nothing"),
+        (
+            gate(own=replace(non_inferior(), function="a.py:f", columns=("a b",))),
+            ("gate", "metrics", "own", "columns", 0),
+            "Python name",
+        ),
+        (
+            gate(own=replace(non_inferior(), function="a.py:f", timeout=0.0)),
+            ("gate", "metrics", "own", "timeout"),
+            "3600",
+        ),
         (gate(auc=absolute(floor=70)), (*AUC, "floor"), "can never be 70"),
         (gate(auc=absolute(floor=nan)), (*AUC, "floor"), "no number"),
         (gate(auc=non_inferior(margin=-0.1)), (*AUC, "margin"), "zero or more"),

@@ -30,7 +30,7 @@ def test_a_gate_alone_is_enough(tmp_path: Path) -> None:
 def test_a_whole_project_file_will_do() -> None:
     """Its gate and its evaluation count, the rest is passed over."""
     settings, evaluation = load_policy(EXAMPLE, OWN)
-    assert set(settings.metrics) == {"auc", "log_loss"}
+    assert set(settings.metrics) == {"auc", "log_loss", "profit"}
     assert evaluation.group == "person"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from ctrain.backends import own_metric
 from ctrain.cli import drawing
 from ctrain.cli.session import Session, session
 from ctrain.cli.terminal import give, mark, say
@@ -46,7 +48,8 @@ def try_policy(name: str | None, policy: Path, *, explain: bool, file: Path | No
     with session(file, backend, show=False) as s:
         release = s.release(name)
         settings, evaluation = load_policy(policy, release.plan.evaluation)
-        verdict = rejudge(release, settings, evaluation, s.at)
+        measure = partial(own_metric.measure, s.project.root)
+        verdict = rejudge(release, settings, evaluation, s.at, measure)
     of = f"{release.id} by {policy}"
     give(explained(verdict, of) if explain else _briefly(verdict, of))
     then = release.verdict.outcome if release.verdict else "not judged yet"
@@ -72,7 +75,8 @@ def self_test(name: str | None, policy: Path | None, *, file: Path | None, backe
             settings, evaluation = load_policy(policy, evaluation)
         rows = rows_of(release, settings, evaluation, s.at)
         logged = release.training.metrics if release.training else {}
-        found = rehearse(settings, evaluation, rows, logged=logged)
+        measure = partial(own_metric.measure, s.project.root)
+        found = rehearse(settings, evaluation, rows, logged=logged, measure=measure)
     give(_told(found, release))
     match found.outcome:
         case Outcome.PASS:

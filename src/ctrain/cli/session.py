@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ctrain.backends import Visitor, connect
 from ctrain.cli.ci import Caller, caller
@@ -24,6 +25,9 @@ from ctrain.ports import Backend
 from ctrain.project import Project, Trigger, find_project, load_project
 from ctrain.release import Release
 from ctrain.version import Source
+
+if TYPE_CHECKING:
+    from ctrain.gate.own import Asked, Given
 
 
 @dataclass(frozen=True)
@@ -112,11 +116,17 @@ def session(file: Path | None, backend: str | None, *, show: bool = True) -> Ite
     at = connect(project, backend or project.backend, Visitor(say, who.run_url))
     source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)
     with Progress(at) if show else _silent() as tell:
-        journal = Journal(at, f"{who.name} (process {os.getpid()})", tell)
+        journal = Journal(at, f"{who.name} (process {os.getpid()})", tell, measure=_measure)
         try:
             yield Session(project, at, who, source, journal)
         finally:
             journal.unlock_all()
+
+
+def _measure(root: Path, asked: Asked) -> tuple[Given, Given | None]:
+    from ctrain.backends.own_metric import measure
+
+    return measure(root, asked)
 
 
 @contextmanager

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ctrain.events import Event, What, replay
 from ctrain.ports import Backend, Lease
 from ctrain.release import Release
 from ctrain.training import TrainingRun
+
+if TYPE_CHECKING:
+    from ctrain.gate.own import Asked, Given
 
 LEASE_SECONDS = 120.0
 """How long a lock outlives a runner that died without a word."""
@@ -36,11 +41,15 @@ class Asking:
 
 News = Event | TrainingRun | Waiting | Asking
 Tell = Callable[[News], None]
+Measure = Callable[[Path, "Asked"], "tuple[Given, Given | None]"]
 
 
 @dataclass
 class Journal:
-    """Appends to the ledger under the locks it holds, and tells the person who watches."""
+    """Appends to the ledger under the locks it holds, and tells the person who watches.
+
+    `measure` computes a project's own metrics, given the project's folder.
+    """
 
     at: Backend
     by: str
@@ -50,6 +59,7 @@ class Journal:
     recorded: int = 0
     releases: dict[str, Release] = field(default_factory=dict)
     resting: list[str] = field(default_factory=list)
+    measure: Measure | None = None
 
     def lock(self, name: str) -> None:
         """Take a lock and hold it until `unlock`. Raises Conflict where somebody else has it."""

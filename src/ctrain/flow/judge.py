@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from ctrain import gate
@@ -40,7 +41,7 @@ def judge(release: Release, journal: Journal) -> Release:
         )
     rows = journal.at.trainer.fetch(run.job, plan.evaluation.output)
     try:
-        evidence = gate.read_evidence(rows, plan.evaluation, plan.gate.slice_columns)
+        evidence = gate.read_evidence(rows, plan.evaluation, plan.gate.slice_columns, plan.gate.metric_columns)
         verdict = gate.judge(
             plan.gate,
             plan.evaluation,
@@ -48,6 +49,7 @@ def judge(release: Release, journal: Journal) -> Release:
             champion=str(plan.champion) if plan.champion else None,
             logged=run.metrics,
             comparable=plan.comparable,
+            measure=partial(journal.measure, Path(plan.root)) if journal.measure else None,
         )
         judged = Judged(verdict, evidence.rows, evidence.digest)
         if plan.deploys:

@@ -5,6 +5,8 @@ Nothing is recorded, and no lock is taken: it changes nothing.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctrain import gate
 from ctrain.errors import DataError, UsageError
 from ctrain.gate import EvaluationSettings, Evidence, GateSettings
@@ -12,9 +14,21 @@ from ctrain.ports import Backend
 from ctrain.release import Release
 from ctrain.verdict import Verdict
 
+if TYPE_CHECKING:
+    from ctrain.gate.own import Measure
 
-def rejudge(release: Release, settings: GateSettings, evaluation: EvaluationSettings, at: Backend) -> Verdict:
-    """What that gate would have said of the release's rows. Raises UsageError and DataError as `rows_of` does."""
+
+def rejudge(
+    release: Release,
+    settings: GateSettings,
+    evaluation: EvaluationSettings,
+    at: Backend,
+    measure: Measure | None = None,
+) -> Verdict:
+    """What that gate would have said of the release's rows; `measure` computes own metrics.
+
+    Raises UsageError and DataError as `rows_of` does.
+    """
     evidence = rows_of(release, settings, evaluation, at)
     plan, run = release.plan, release.training
     return gate.judge(
@@ -24,6 +38,7 @@ def rejudge(release: Release, settings: GateSettings, evaluation: EvaluationSett
         champion=str(plan.champion) if plan.champion else None,
         logged=run.metrics if run else {},
         comparable=plan.comparable,
+        measure=measure,
     )
 
 
@@ -41,11 +56,11 @@ def rows_of(release: Release, settings: GateSettings, evaluation: EvaluationSett
         )
     rows = at.trainer.fetch(run.job, plan.evaluation.output)
     if release.evidence:
-        judged = gate.read_evidence(rows, plan.evaluation, plan.gate.slice_columns)
+        judged = gate.read_evidence(rows, plan.evaluation, plan.gate.slice_columns, plan.gate.metric_columns)
         if judged.digest != release.evidence:
             raise DataError(
                 f"the evaluation rows of {release.id} are not those that were judged",
                 why=f"their digest is {judged.digest[:12]}, and it was {release.evidence[:12]}",
                 hint="train again: `ctrain run --fresh`",
             )
-    return gate.read_evidence(rows, evaluation, settings.slice_columns)
+    return gate.read_evidence(rows, evaluation, settings.slice_columns, settings.metric_columns)

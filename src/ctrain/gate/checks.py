@@ -110,7 +110,7 @@ def _slices(slices: Slices, gate: GateSettings, evaluation: EvaluationSettings) 
                 "name it there too, or remove it here",
             )
     compared = [METRICS[name] for name, rule in gate.metrics.items() if rule.compares and name in METRICS]
-    if not compared:
+    if not any(rule.compares for rule in gate.metrics.values()):
         yield Problem(
             at,
             "slices would judge nothing",

@@ -55,7 +55,8 @@ class Evidence:
 
     `label` is 0 or 1 for a binary task, the true value for a regression, the relevance for a ranking, and the place in
     `classes` for a multiclass task; `challenger` and `champion` are the two models' predictions, all of them finite;
-    `champion` is None where the rows hold none. `shares` are a multiclass model's probabilities, (rows, classes).
+    `champion` is None where the rows hold none. `shares` are a multiclass model's probabilities, (rows, classes);
+    `columns` are what a project's own metrics read.
     """
 
     row_id: RowIds
@@ -67,6 +68,7 @@ class Evidence:
     classes: tuple[str, ...] = ()
     shares: Floats | None = None
     champion_shares: Floats | None = None
+    columns: Mapping[str, Floats] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -82,6 +84,7 @@ class Evidence:
         classes: tuple[str, ...] = (),
         shares: Floats | None = None,
         champion_shares: Floats | None = None,
+        columns: Mapping[str, npt.ArrayLike] | None = None,
     ) -> Evidence:
         """Check and sort. NaN stands for a missing number; champions that are all NaN count as absent.
 
@@ -89,10 +92,12 @@ class Evidence:
         cannot have; the first rows concerned are named.
         """
         ids = _row_ids(row_id)
-        columns = {"label": _floats(label), "prediction": _floats(challenger)}
+        numbers = {"label": _floats(label), "prediction": _floats(challenger)}
         if champion is not None and not np.isnan(_floats(champion)).all():
-            columns["champion's prediction"] = _floats(champion)
-        parts = [*columns.values(), *([group.codes] if group else []), *(c.codes for c in (slices or {}).values())]
+            numbers["champion's prediction"] = _floats(champion)
+        others = {name: _floats(values) for name, values in (columns or {}).items()}
+        codes = [*([group.codes] if group else []), *(c.codes for c in (slices or {}).values())]
+        parts = [*numbers.values(), *others.values(), *codes]
         if any(len(part) != len(ids) for part in parts):
             raise ValueError("every column needs one entry a row")
         if not len(ids):
@@ -103,22 +108,24 @@ class Evidence:
             )
         order = np.argsort(ids, kind="stable")
         ids = ids[order]
-        columns = {name: column[order] for name, column in columns.items()}
+        numbers = {name: column[order] for name, column in numbers.items()}
+        others = {name: column[order] for name, column in others.items()}
         _refuse_duplicates(ids)
-        for name, column in columns.items():
+        for name, column in [*numbers.items(), *((f"column {name!r}", column) for name, column in others.items())]:
             _refuse_not_finite(ids, name, column)
         if task == "binary":
-            _refuse_not_binary(ids, columns["label"])
-        probabilities = [_probabilities(ids, part, order) for part in (shares, champion_shares)]
+            _refuse_not_binary(ids, numbers["label"])
         return cls(
             ids,
-            columns["label"],
-            columns["prediction"],
-            columns.get("champion's prediction"),
+            numbers["label"],
+            numbers["prediction"],
+            numbers.get("champion's prediction"),
             group.where(order) if group else None,
             {name: column.where(order) for name, column in (slices or {}).items()},
             classes,
-            *probabilities,
+            _probabilities(ids, shares, order),
+            _probabilities(ids, champion_shares, order),
+            others,
         )
 
     @property
@@ -142,6 +149,7 @@ class Evidence:
             self.classes,
             None if self.shares is None else self.shares[mask],
             None if self.champion_shares is None else self.champion_shares[mask],
+            {name: values[mask] for name, values in self.columns.items()},
         )
 
     @property
@@ -174,6 +182,8 @@ class Evidence:
         for name, shares in {"shares": self.shares, "champion shares": self.champion_shares}.items():
             if shares is not None:
                 total.update(f"\n{name}\n".encode() + (shares + 0.0).astype("<f8").tobytes())
+        for name in sorted(self.columns):
+            total.update(f"\ncolumn {name}\n".encode() + (self.columns[name] + 0.0).astype("<f8").tobytes())
         if self.classes:
             total.update(f"\n{json.dumps(self.classes)}\n".encode())
         return total.hexdigest()

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from ctrain.document import nearest
+from ctrain.errors import DataError
 from ctrain.gate import rules
 from ctrain.gate.baselines import against
 from ctrain.gate.catalogue import METRICS
@@ -26,12 +27,15 @@ from ctrain.gate.checks import check
 from ctrain.gate.evidence import Evidence
 from ctrain.gate.intervals import Statistics, compare, estimate, near_zero
 from ctrain.gate.multiplicity import Refuses, benjamini_hochberg, holm
-from ctrain.gate.obstacles import obstacle
+from ctrain.gate.obstacles import Obstacle, few_units, obstacle
+from ctrain.gate.own import Asked, Given, Measure, own_difference, own_estimate
 from ctrain.gate.phrases import Basis
 from ctrain.gate.rules import Claim, Comparison, Limit
 from ctrain.gate.settings import Allowance, Baseline, EvaluationSettings, GateSettings, Kind, Rule, Slices, allowance
 from ctrain.gate.slicing import Part, parts
 from ctrain.verdict import Finding, Outcome, Verdict
+
+_NOTHING = 1e-9
 
 Believed = Callable[[Sequence[Refuses], float], frozenset[int]]
 
@@ -44,12 +48,13 @@ def judge(
     champion: str | None,
     logged: Mapping[str, float] | None = None,
     comparable: bool = True,
+    measure: Measure | None = None,
 ) -> Verdict:
     """One finding for each rule's part, and for each slice.
 
     `champion` names the champion, None where there is none yet: then only limits and baselines are judged. `logged`
     holds what the training logged, for rules with `source: logged`. `comparable=False` (a sample was trained on, the
-    champion saw everything) makes comparisons advisory.
+    champion saw everything) makes comparisons advisory. `measure` computes the project's own metrics.
     """
     problems = check(settings, evaluation)
     if problems:
@@ -58,7 +63,7 @@ def judge(
         return Verdict(
             (Finding("evaluation", Outcome.ERROR, "the rows are none, or hold numbers that are not finite"),)
         )
-    case = _Case(settings, evaluation, evidence, champion, logged or {}, comparable)
+    case = _Case(settings, evaluation, evidence, champion, logged or {}, comparable, measure)
     findings = _resolved(list(case.rules()), case.tail, holm) + _resolved(
         list(case.slices()), case.tail, benjamini_hochberg, advise=case.advises
     )
@@ -96,6 +101,7 @@ class _Case:
     champion: str | None
     logged: Mapping[str, float]
     comparable: bool
+    measure: Measure | None
 
     @property
     def tail(self) -> float:
@@ -171,7 +177,15 @@ class _Case:
         own = replace(self.evidence, champion=None)
         subject = f"{name} {'floor' if rule.floor is not None else 'ceiling'}"
         blocked = self.obstacle(subject, name, own, blocking=rule.blocking)
-        return blocked or Limit(name, rule, estimate(name, own, self.statistics(name)), self.basis(own))
+        if blocked:
+            return blocked
+        by = self.statistics(name)
+        if rule.function is None:
+            return Limit(name, rule, estimate(name, own, by), self.basis(own))
+        given = self.own(subject, rule, own, by)
+        return (
+            given if isinstance(given, Finding) else Limit(name, rule, own_estimate(given[0], own, by), self.basis(own))
+        )
 
     def against_baseline(self, name: str, rule: Rule, baseline: Baseline) -> Claim | Finding:
         subject = f"{name} against always the {baseline}"
@@ -202,7 +216,7 @@ class _Case:
         must."""
         subject = f"{name} against the champion, {part.where}"
         blocking = rule.blocking and self.comparable
-        found = obstacle(METRICS[name], part.evidence, self.evaluation.threshold)
+        found = self.found(name, part.evidence)
         if found:
             return Finding(subject, Outcome.INCONCLUSIVE, found.says, blocking and part.expected)
         return self.compare(subject, name, part.evidence, "non_inferior", allowance(wanted.margin), blocking=blocking)
@@ -219,6 +233,9 @@ class _Case:
         opponent: str = "champion",
     ) -> Claim | Finding:
         by = self.statistics(subject)
+        rule = self.settings.metrics[name]
+        if rule.function is not None:
+            return self.compare_own(subject, name, part, kind, margin, blocking=blocking, opponent=opponent)
         if margin.relative and near_zero(name, part, by):
             says = (
                 f"the {opponent}'s {name} cannot be told from zero on {rules.rows(part.rows)}, so that no difference "
@@ -229,13 +246,50 @@ class _Case:
         direction = METRICS[name].direction
         return Comparison(subject, name, kind, direction, margin.size, seen, self.basis(part), blocking, opponent)
 
+    def compare_own(
+        self,
+        subject: str,
+        name: str,
+        part: Evidence,
+        kind: Kind,
+        margin: Allowance,
+        *,
+        blocking: bool,
+        opponent: str,
+    ) -> Claim | Finding:
+        by, rule = self.statistics(subject), self.settings.metrics[name]
+        given = self.own(subject, rule, part, by)
+        if isinstance(given, Finding):
+            return replace(given, blocking=blocking)
+        ours, theirs = given
+        if theirs is None or (margin.relative and abs(theirs.value) < _NOTHING):
+            says = f"the {opponent}'s {name} is zero, or was not given: no difference is a share of it"
+            return Finding(subject, Outcome.ERROR, says, blocking)
+        seen = own_difference(ours, theirs, part, by, relative=margin.relative)
+        return Comparison(subject, name, kind, rule.direction, margin.size, seen, self.basis(part), blocking, opponent)
+
+    def own(self, subject: str, rule: Rule, part: Evidence, by: Statistics) -> tuple[Given, Given | None] | Finding:
+        """What the project's own metric gives on these rows, or why it does not."""
+        if self.measure is None or rule.function is None:
+            return Finding(subject, Outcome.ERROR, "nobody is here to compute the project's own metrics", rule.blocking)
+        try:
+            return self.measure(Asked(rule.function, part, by.resamples, by.seed, rule.timeout))
+        except DataError as problem:
+            return Finding(subject, Outcome.ERROR, str(problem), rule.blocking, {"rows": float(part.rows)})
+
     def obstacle(self, subject: str, name: str, part: Evidence, *, blocking: bool) -> Finding | None:
         measured = {"rows": float(part.rows)}
         if part.rows < self.settings.min_rows:
             says = f"{rules.rows(part.rows)}, and {self.settings.min_rows:,} are asked for (gate.min_rows)"
             return Finding(subject, Outcome.INCONCLUSIVE, says, blocking, measured)
-        found = obstacle(METRICS[name], part, self.evaluation.threshold)
+        found = self.found(name, part)
         return Finding(subject, found.outcome, found.says, blocking, measured) if found else None
+
+    def found(self, name: str, part: Evidence) -> Obstacle | None:
+        """What keeps the metric from being measured on these rows."""
+        if self.settings.metrics[name].function is not None:
+            return few_units(name, part)
+        return obstacle(METRICS[name], part, self.evaluation.threshold)
 
     def basis(self, part: Evidence) -> Basis:
         return Basis(part.rows, part.units if part.group else None, self.settings.confidence)

@@ -99,11 +99,20 @@ def _too_few(metric: Metric, evidence: Evidence) -> Obstacle | None:
     return _fewest(metric, evidence, counted)
 
 
+def few_units(name: str, evidence: Evidence) -> Obstacle | None:
+    """Where there are fewer than any interval needs."""
+    return _counted(name, evidence, {})
+
+
 def _fewest(metric: Metric, evidence: Evidence, counted: dict[str, Bools]) -> Obstacle | None:
+    return _counted(metric.name, evidence, counted)
+
+
+def _counted(name: str, evidence: Evidence, counted: dict[str, Bools]) -> Obstacle | None:
     kind = "groups" if evidence.group else "rows"
     for which, mask in {"": np.ones(evidence.rows, dtype=np.bool_), **counted}.items():
         units = units_of(mask, evidence.group)
         if units < FEWEST:
             only = f"only {units} {kind} {which}".rstrip()
-            return Obstacle(Outcome.INCONCLUSIVE, f"{only}: {metric.name} needs {FEWEST} for an interval to hold")
+            return Obstacle(Outcome.INCONCLUSIVE, f"{only}: {name} needs {FEWEST} for an interval to hold")
     return None

@@ -24,26 +24,33 @@ _FORMATS = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV"}
 _MOST_DECIMALS = r"^-?(0|[1-9][0-9]{0,17})$"  # what int64 holds for certain, in the one way of writing it
 
 
-def read_evidence(path: Path, settings: EvaluationSettings, slices: Sequence[str] = ()) -> Evidence:
+def read_evidence(
+    path: Path, settings: EvaluationSettings, slices: Sequence[str] = (), columns: Sequence[str] = ()
+) -> Evidence:
     """The evidence in a file, or in a folder (with its subfolders) that holds one table.
 
     Several files of one format are parts of one table. Slice columns that the table lacks are left out: the gate has
-    a finding for them. Raises DataError where there is no table, or it cannot be read, or it lacks another column, or
+    a finding for them. `columns` are numbers that a project's own metrics read.
+
+    Raises DataError where there is no table, or it cannot be read, or it lacks another column, or
     its rows cannot be judged (see `Evidence.of`).
     """
     required = [settings.row_id, settings.label, settings.prediction, *([settings.group] if settings.group else [])]
     optional = [settings.champion, *slices, *_share_columns(settings.prediction, settings)]
     optional += _share_columns(settings.champion, settings)
+    required += columns
     table = _read(path, lambda names: _choose(names, required, optional, path), as_text=True)
     ids = _row_ids(table, settings.row_id, path)
 
     group = _group(table, settings.group, ids) if settings.group else None
     parts = {name: _categories(table[name]) for name in slices if name in table.columns}
-    if settings.task == "multiclass":
-        return _of_classes(table, ids, settings, group, parts)
 
     def number(column: str) -> pl.Series:
         return _numbers(table[column], ids)
+
+    others = {name: number(name).to_numpy() for name in columns}
+    if settings.task == "multiclass":
+        return _of_classes(table, ids, settings, group=group, slices=parts, columns=others)
 
     return Evidence.of(
         ids,
@@ -52,6 +59,7 @@ def read_evidence(path: Path, settings: EvaluationSettings, slices: Sequence[str
         number(settings.champion) if settings.champion in table.columns else None,
         group=group,
         slices=parts,
+        columns=others,
         task=settings.task,
     )
 
@@ -64,14 +72,16 @@ def _of_classes(
     table: pl.DataFrame,
     ids: RowIds,
     settings: EvaluationSettings,
+    *,
     group: Categories | None,
     slices: Mapping[str, Categories],
+    columns: Mapping[str, Floats],
 ) -> Evidence:
     """Labels and answers as places in the classes: those of the settings, else all that the rows name."""
-    columns = [settings.label, settings.prediction]
+    named_columns = [settings.label, settings.prediction]
     if settings.champion in table.columns and table[settings.champion].null_count() < len(ids):
-        columns.append(settings.champion)
-    words = {column: _words(table[column]) for column in columns}
+        named_columns.append(settings.champion)
+    words = {column: _words(table[column]) for column in named_columns}
     found = {word for column in words.values() for word in column.drop_nulls().to_list()}
     classes = settings.classes or tuple(sorted(found))
     for column, values in words.items():
@@ -84,16 +94,17 @@ def _of_classes(
                 hint="write a class in every row, or correct `evaluation.classes`",
             )
     places = {name: float(place) for place, name in enumerate(classes)}
-    codes = [np.array([places[word] for word in words[column].to_list()]) for column in columns]
+    codes = [np.array([places[word] for word in words[column].to_list()]) for column in named_columns]
     return Evidence.of(
         ids,
         *codes,
         group=group,
         slices=slices,
+        columns=columns,
         task="multiclass",
         classes=classes,
         shares=_shares(table, ids, settings.prediction, settings),
-        champion_shares=_shares(table, ids, settings.champion, settings) if len(columns) == 3 else None,
+        champion_shares=_shares(table, ids, settings.champion, settings) if len(named_columns) == 3 else None,
     )
 
 

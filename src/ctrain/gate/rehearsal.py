@@ -14,6 +14,7 @@ import numpy as np
 from ctrain.gate.baselines import against
 from ctrain.gate.evidence import Bools, Categories, Evidence, Floats
 from ctrain.gate.judgement import judge
+from ctrain.gate.own import Measure
 from ctrain.gate.settings import EvaluationSettings, GateSettings
 from ctrain.verdict import Outcome, Verdict
 
@@ -50,6 +51,7 @@ def rehearse(
     evidence: Evidence,
     *,
     logged: Mapping[str, float] | None = None,
+    measure: Measure | None = None,
     times: int = TIMES,
     seed: int = 0,
 ) -> Rehearsal:
@@ -63,7 +65,7 @@ def rehearse(
     generator = np.random.default_rng(seed)
     real = evidence if evidence.champion is not None else _as_champion(evidence)
     bad = {
-        name: judge(settings, evaluation, one, champion="the real model", logged=logged)
+        name: judge(settings, evaluation, one, champion="the real model", logged=logged, measure=measure)
         for name, one in _known_bad(_as_champion(evidence), evaluation, generator)
     }
     compared = evidence.champion is not None
@@ -72,7 +74,7 @@ def rehearse(
     for _ in range(times):
         drawn = drawn_anew(real if compared else evidence, generator, swap=compared)
         champion = "its twin" if compared else None
-        verdict = judge(settings, evaluation, drawn, champion=champion, logged=logged)
+        verdict = judge(settings, evaluation, drawn, champion=champion, logged=logged, measure=measure)
         equal[verdict.outcome] += 1
         reasons.update(f.subject for f in verdict.findings if f.blocking and f.outcome is not Outcome.PASS)
     return Rehearsal(evidence.rows, bad, equal, dict(reasons.most_common(5)), compared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import isfinite
 
@@ -10,14 +11,23 @@ from ctrain.gate.catalogue import BASELINES, METRICS, Metric, suiting
 from ctrain.gate.problem import Problem
 from ctrain.gate.settings import EvaluationSettings, Margin, Rule, allowance
 
+_FUNCTION = re.compile(r"[^:\s]+\.py:[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST = 3600.0
+
 
 def check_rule(name: str, rule: Rule, evaluation: EvaluationSettings) -> Iterator[Problem]:
     """What contradicts itself in one rule."""
     at: Keys = ("gate", "metrics", name)
-    if rule.source == "logged":
+    if rule.function is not None or rule.source == "logged":
+        yield from _own(at, name, rule) if rule.function is not None else ()
         yield from _kind(at, name, rule)
+        yield from _baselines(at, name, rule, evaluation) if rule.function is not None else ()
         yield from _limits(at, name, rule, None)
         return
+    if rule.columns:
+        yield Problem(
+            (*at, "columns"), f"the columns of {name} would do nothing", "only a `function` reads them", "remove them"
+        )
     metric = METRICS.get(name)
     if metric is None:
         meant = nearest(name, METRICS)
@@ -87,6 +97,35 @@ def _kind(at: Keys, name: str, rule: Rule) -> Iterator[Problem]:
             f"judged_by of {name} would do nothing",
             "it says how a limit is judged, and there is none",
             f"add a {'floor' if rule.direction == 'up' else 'ceiling'}, or remove it",
+        )
+
+
+def _own(at: Keys, name: str, rule: Rule) -> Iterator[Problem]:
+    """What a project's own metric needs."""
+    if not _FUNCTION.fullmatch(rule.function or ""):
+        yield Problem(
+            (*at, "function"),
+            f"the function of {name} cannot be read",
+            f"it is {str(rule.function)[:60]!r}",
+            "write file and function, such as `metrics/profit.py:profit`, from this file's folder",
+        )
+    if name in METRICS:
+        yield Problem(
+            at, f"{name} is a metric of the gate's own", "another function cannot take its name", "choose another name"
+        )
+    if rule.source == "logged":
+        yield Problem((*at, "source"), f"{name} is logged or computed, not both", "it has a function", "remove one")
+    for place, column in enumerate(rule.columns):
+        if not column.isidentifier() or column in ("label", "prediction"):
+            yield Problem(
+                (*at, "columns", place),
+                f"{column!r} cannot be an argument of {name}",
+                "columns are passed by name, beside label and prediction",
+                "name a column that is a Python name",
+            )
+    if not 0 < rule.timeout <= _LONGEST:
+        yield Problem(
+            (*at, "timeout"), f"the timeout of {name} is out of bounds", f"it is {rule.timeout}", "up to 3600 seconds"
         )
 
 

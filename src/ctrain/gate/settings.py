@@ -53,6 +53,8 @@ class Rule:
     keep it (`judged_by: interval`, the default), or the measured value (`estimate`). `beats` names trivial baselines
     that the challenger must be better than, champion or not. `source: logged` takes the value that the training logged
     to MLflow instead of computing it from the rows; it has no interval, so only limits of its value can be judged.
+    `function` names the project's own metric, as `folder/file.py:name` from the project file's folder; `columns` are
+    what it gets beside label and prediction, `timeout` the seconds it may take.
     A rule that is not `blocking` is shown and decides nothing.
     """
 
@@ -66,6 +68,9 @@ class Rule:
     judged_by: Literal["estimate", "interval"] | None = None
     source: Literal["rows", "logged"] = "rows"
     beats: tuple[Baseline, ...] = ()
+    function: str | None = None
+    columns: tuple[str, ...] = ()
+    timeout: float = 60.0
     blocking: bool = True
 
     @property
@@ -142,6 +147,11 @@ class GateSettings:
     @property
     def slice_columns(self) -> tuple[str, ...]:
         return self.slices.by if self.slices else ()
+
+    @property
+    def metric_columns(self) -> tuple[str, ...]:
+        """What the project's own metrics read beside label and prediction."""
+        return tuple(dict.fromkeys(column for rule in self.metrics.values() for column in rule.columns))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,6 +140,53 @@ def test_the_streams_are_given_back_as_they_were() -> None:
     assert (sys.stdout, sys.stderr) == before
 
 
+REFUSED = """
+import sys
+from ctrain.backends.azureml.quiet import quiet
+
+before = sys.stdout, sys.stderr
+with quiet():
+    from azure.ai.ml._exception_helper import log_and_raise_error
+    try:
+        log_and_raise_error(ValueError("what was given"))
+    except ValueError:
+        print("ours, at once")
+assert (sys.stdout, sys.stderr) == before
+print("ours, later")
+"""
+
+
+def test_what_we_say_after_the_sdk_refused_something_is_heard() -> None:
+    """Where it refuses what it was given it puts colorama before both streams, and never takes it away."""
+    done = subprocess.run([sys.executable, "-c", REFUSED], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ours, at once\nours, later\n", "")
+
+
+LEFT = """
+import threading
+from ctrain.backends.azureml.quiet import quiet
+
+inside = threading.Event()
+
+def work():
+    with quiet():
+        inside.set()
+        threading.Event().wait()
+
+threading.Thread(target=work, daemon=True).start()
+inside.wait()
+print("done")
+"""
+
+
+def test_a_thread_that_still_works_at_the_end_does_not_change_the_exit_code() -> None:
+    """The interpreter flushes the streams itself then, and ends with 120 where that fails."""
+    done = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
 def test_a_stream_put_in_place_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """We take back only what we put there."""
     theirs = io.StringIO()

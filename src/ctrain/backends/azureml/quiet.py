@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import threading
@@ -15,6 +16,9 @@ NOISY: Final = frozenset(
     {"azure", "azureml", "msal", "msal_extensions", "msrest", "marshmallow", "opentelemetry", "tqdm", "colorama"}
 )
 """Top-level packages that do not speak for us."""
+
+_SPEAKERS: Final = NOISY - {"colorama"}
+"""Those that have words of their own: colorama only passes on what it is given, ours too."""
 
 
 class _Muted:
@@ -39,9 +43,9 @@ class _Muted:
 
 
 def _speaks_azure() -> bool:
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe()  # at the interpreter's own end there is nothing below ours
     while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] in NOISY:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in _SPEAKERS:
             return True
         frame = frame.f_back
     return False
@@ -79,9 +83,20 @@ def _leave() -> None:
         if _depth:
             return
         for name, muted in zip(("stdout", "stderr"), _muted, strict=True):
-            if getattr(sys, name) is muted:  # somebody may have put another stream there in the meantime: it stays
+            now = getattr(sys, name)
+            if now is muted or _is_colorama(now):  # another that somebody put there in the meantime stays
                 setattr(sys, name, muted.stream)
         _muted.clear()
+
+
+def _is_colorama(stream: object) -> bool:
+    """Whether the SDK has put colorama before the stream, as it does where it refuses what it was given (`init` in
+    `log_and_raise_error`, `_exception_helper.py`, azure-ai-ml 1.35.2). Its farewell, a reset of a terminal's colours,
+    is taken back as well."""
+    if not type(stream).__module__.startswith("colorama."):
+        return False
+    atexit.unregister(sys.modules["colorama.initialise"].reset_all)
+    return True
 
 
 def _hush() -> None:

@@ -13,7 +13,7 @@ from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.backends.local.data import LocalData
 from ctrain.backends.local.home import Home
 from ctrain.data import DataVersion, SampleSpec
-from ctrain.errors import DataError, PipelineError, StillRunning
+from ctrain.errors import DataError, PipelineError, PlatformUnavailable, StillRunning
 from ctrain.ports import Pace
 from tests.azure.loopback import Loopback
 from tests.backends.azureml.clocks import CountingClock
@@ -113,6 +113,17 @@ def test_what_is_not_there_is_told_with_what_is(data: AzureData, reference: str,
         data.pin(reference)
 
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("reference", "path"), [("azureml:visits@latest", "data/visits"), ("azureml:visits:2", "data/visits/versions/2")]
+)
+def test_what_azure_lists_is_not_called_missing(azure: Loopback, data: AzureData, reference: str, path: str) -> None:
+    """One 404 in a bad moment, and nobody is told to correct a name that is right."""
+    azure.fault("answer", status=404, method="GET", path=rf".*/{path}(\?.*)?")
+
+    with pytest.raises(PlatformUnavailable, match="could not be read"):
+        data.pin(reference)
 
 
 def test_archived_data_is_not_trained_on(data: AzureData, workspace: AzureWorkspace) -> None:

@@ -11,7 +11,7 @@ from ctrain.backends.azureml.bodies import Json, find, needed, text
 from ctrain.backends.azureml.labels import VERSIONS
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.document import nearest
-from ctrain.errors import DataError
+from ctrain.errors import DataError, PlatformUnavailable
 
 DATA: Final = VERSIONS["data"]
 MOST_NAMES: Final = 200
@@ -71,14 +71,20 @@ class DataAssets:
         container = self._workspace.arm.get(f"data/{wanted.name}", DATA)
         version = text(container, "properties", "latestVersion")
         if version is None:
-            raise self._missing(wanted)
+            raise self._missing(wanted, container)
         return version
 
-    def _missing(self, wanted: DataAsset) -> DataError:
+    def _missing(self, wanted: DataAsset, container: Json | None = None) -> DataError | PlatformUnavailable:
         reference = f"azureml:{wanted.name}" + (f":{wanted.version}" if wanted.version else f"@{wanted.label}")
         known = _some(self._workspace.arm.list(f"data/{wanted.name}/versions", DATA) if wanted.version else ())
         names = known or _some(self._workspace.arm.list("data", DATA))
         word = wanted.version or "" if known else wanted.name
+        if word in names and (known or not (wanted.version or container)):
+            return PlatformUnavailable(
+                f"the data asset {reference} could not be read",
+                why=f"Azure says that {self._workspace.address} has none, and lists it",
+                hint="run the same command again",
+            )
         meant = nearest(word, names)
         what = "its versions are" if known else "the workspace's are"
         return DataError(

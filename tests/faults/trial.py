@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -79,16 +80,22 @@ def some(places: Sequence[Place], seed: int, count: int) -> list[Case]:
 def try_all(trial: Trial, cases: Sequence[Case]) -> Iterator[Result]:
     """Each case met once, by one fault; those that no release ever met are left out.
 
-    First all are armed at once. Where that release is delivered in one run, each of them did no harm. A run that ended
-    and had met only one shows what that one leads to; if it had met several, each of those is tried again, alone.
+    All are armed at once. Where a release is delivered in one run, each of those that it met did no harm. A run that
+    ended and had met only one shows what that one leads to; if it had met several, the last one is tried again alone,
+    and the others together.
     """
-    alone: list[Case] = []
-    yield from _tried(trial, list(cases), alone, together=True)
-    yield from _tried(trial, alone, [], together=False)
+    pending, alone = list(cases), list[Case]()
+    while pending:
+        again: list[Case] = []
+        yield from _tried(trial, pending, alone, again, together=True)
+        pending = again
+    yield from _tried(trial, alone, [], [], together=False)
 
 
-def _tried(trial: Trial, pending: list[Case], unclear: list[Case], *, together: bool) -> Iterator[Result]:
-    """Releases, until all are met; what several may have led to is put to `unclear`."""
+def _tried(
+    trial: Trial, pending: list[Case], last: list[Case], others: list[Case], *, together: bool
+) -> Iterator[Result]:
+    """Releases, until all are met, or two in a row met none; what is unclear of a run is put to `last` and `others`."""
     in_vain = 0
     while pending and in_vain < 2:
         story = tell(trial, pending, together=together)
@@ -96,13 +103,16 @@ def _tried(trial: Trial, pending: list[Case], unclear: list[Case], *, together: 
         pending[:] = [case for case in pending if case not in story.met]
         wrong = tuple(judged(trial, story))
         if wrong and len(story.met) != 1:
-            yield from _found(trial, story, wrong)
+            found = _found(trial, story, wrong)
+            yield found
+            others += [case for case in story.met if case != found.case]
             continue
         for met, outcome in story.runs:
             if len(met) == 1 or outcome.code == ExitCode.DONE:
                 yield from _results(story, met, outcome, wrong)
             else:
-                unclear += met
+                last += met[-1:]
+                others += met[:-1]
         if not together and not story.met:
             pending.append(pending.pop(0))
 
@@ -112,22 +122,17 @@ def _results(story: Story, met: Sequence[Case], outcome: Outcome, wrong: tuple[s
         yield Result(case, outcome.code, outcome.told, story.end.code == ExitCode.DONE, wrong)
 
 
-def _found(trial: Trial, story: Story, wrong: tuple[str, ...]) -> Iterator[Result]:
-    """Which of those that a release met lead to what is wrong: each half of them is tried again."""
+def _found(trial: Trial, story: Story, wrong: tuple[str, ...]) -> Result:
+    """Which of those that a release met led to what is wrong: each half of them is tried again."""
     met = story.met
-    guilty = False
+    sys.stderr.write(f"looking for which of {len(met)} led to: {wrong[0][:300]}\n")
     for half in (met[: len(met) // 2], met[len(met) // 2 :]):
         again = tell(trial, half, together=True) if half else Story(story.start)
         why = tuple(judged(trial, again)) if again.met else ()
-        guilty = guilty or bool(why)
-        if why and len(again.met) > 1:
-            yield from _found(trial, again, why)
-        else:
-            for cases, outcome in again.runs:
-                yield from _results(again, cases, outcome, why)
-    if not guilty:
-        case = met[-1] if met else Case(Place(Site("", "", ""), 0, 0), "none")
-        yield Result(case, story.end.code, f"together with {len(met) - 1} others: {story.end.told}", False, wrong)
+        if why:
+            return _found(trial, again, why) if len(again.met) > 1 else next(_results(again, *again.runs[0], why))
+    case = met[-1] if met else Case(Place(Site("", "", ""), 0, 0), "none")
+    return Result(case, story.end.code, f"together with {len(met) - 1} others: {story.end.told}", False, wrong)
 
 
 def tell(trial: Trial, cases: Sequence[Case], *, together: bool) -> Story:

@@ -14,7 +14,6 @@ from ctrain.backends.azureml.git_remote import REPOSITORY, UNKNOWN
 from ctrain.backends.azureml.limits import DISPLAY_NAME, cut, tags
 from ctrain.backends.azureml.logs import Logs
 from ctrain.backends.azureml.sampling_job.code import CONDA, IMAGE, write_code
-from ctrain.backends.azureml.submission import SUBMIT
 from ctrain.backends.azureml.watching import Watch
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.data import SampleSpec
@@ -100,7 +99,7 @@ class SamplingJobs:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 write_code(Path(folder, "code"), wanted.spec)
-                with translated(f"submit the job {name}", needs=SUBMIT):
+                with translated(f"submit the job {name}"):
                     job = command(wanted, attempt, Path(folder, "code"))
                     self._workspace.client.jobs.create_or_update(job)
         except CtrainError:

@@ -156,6 +156,16 @@ def test_an_output_that_is_gone_is_said_to_be(workspace: AzureWorkspace, cache: 
         fetch(workspace, cache, StorePath("nowhere", "azureml/other/model/"))
 
 
+def test_a_datastore_that_is_listed_is_not_taken_for_gone(
+    workspace: AzureWorkspace, cache: Path, azure: Loopback
+) -> None:
+    """One 404 in a bad moment, and what an hour of training made would count as lost."""
+    upload(workspace, "azureml/run/model", FILES)
+    azure.fault("answer", status=404, method="GET", path=r".*/datastores/workspaceblobstore(\?.*)?")
+
+    assert (fetch(workspace, cache) / "MLmodel").is_file()
+
+
 def test_what_nobody_asked_for_is_forgotten(workspace: AzureWorkspace, cache: Path) -> None:
     """After two weeks; the cache does not grow without end."""
     old, recent = cache / "old", cache / "recent"

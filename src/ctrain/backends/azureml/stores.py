@@ -48,7 +48,11 @@ class Stores:
 
     def _open(self, store: str) -> ContainerClient | None:
         arm = self._workspace.arm
-        found = section(arm.get(f"datastores/{store}", WORKSPACES), "properties")
+        body = arm.get(f"datastores/{store}", WORKSPACES)
+        if body is None:  # one 404 in a bad moment is not believed: what a training made would count as lost
+            every = arm.list("datastores", WORKSPACES)
+            body = next((one for one in every if (text(one, "name") or "").lower() == store.lower()), None)
+        found = section(body, "properties")
         where = _CONTAINER.get(text(found, "datastoreType") or "")
         if where is None:
             return None

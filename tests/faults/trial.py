@@ -28,6 +28,11 @@ class Case:
     place: Place
     fault: str
 
+    @property
+    def asks(self) -> bool:
+        """Whether it is a smoke test's question: what comes back decides on the model, and may be the end of it."""
+        return "/score" in self.place.site.target
+
     def __str__(self) -> str:
         return f"{self.fault} at {self.place}"
 
@@ -82,9 +87,10 @@ def try_all(trial: Trial, cases: Sequence[Case]) -> Iterator[Result]:
 
     All are armed at once. Where a release is delivered in one run, each of those that it met did no harm. A run that
     ended and had met only one shows what that one leads to; if it had met several, the last one is tried again alone,
-    and the others together.
+    and the others together. Where the model is asked, each is alone: what it answers may be the end of a release.
     """
-    pending, alone = list(cases), list[Case]()
+    pending = [case for case in cases if not case.asks]
+    alone = [case for case in cases if case.asks]
     while pending:
         again: list[Case] = []
         yield from _tried(trial, pending, alone, again, together=True)
@@ -215,5 +221,5 @@ def _of_run(met: tuple[Case, ...], outcome: Outcome) -> Iterator[str]:
             yield f"a traceback: {outcome.told}"
         case ExitCode.TRAINING_FAILED | ExitCode.REJECTED | ExitCode.UNDECIDED | ExitCode.NOT_RESTORED:
             yield f"a model was judged by a fault: {outcome.code} {outcome.told}"
-        case ExitCode.ROLLED_BACK if not any("/score" in case.place.site.target for case in met):
+        case ExitCode.ROLLED_BACK if not any(case.asks for case in met):
             yield f"a model was given up for a fault: {outcome.told}"

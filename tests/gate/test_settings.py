@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ctrain.document import Keys
 from ctrain.gate import METRICS, EvaluationSettings, GateSettings, Rule, Slices, check
-from ctrain.gate.settings import Allowance, allowance
+from ctrain.gate.settings import Allowance, Segments, allowance
 from tests.gate.cases import BINARY, MULTICLASS, RANKING, REGRESSION, gate, non_inferior
 
 AUC: Keys = ("gate", "metrics", "auc")
@@ -97,6 +97,12 @@ def test_every_metric_may_be_gated_by_its_own_direction_and_task() -> None:
             gate(own=replace(non_inferior(), function="a.py:f", timeout=0.0)),
             ("gate", "metrics", "own", "timeout"),
             "3600",
+        ),
+        (replace(gate(auc=non_inferior()), segments=Segments(most=0)), ("gate", "segments", "most"), "too small"),
+        (
+            replace(gate(auc=non_inferior()), segments=Segments(among=("visited",))),
+            ("gate", "segments", "among", 0),
+            "cannot make segments",
         ),
         (gate(auc=absolute(floor=70)), (*AUC, "floor"), "can never be 70"),
         (gate(auc=absolute(floor=nan)), (*AUC, "floor"), "no number"),

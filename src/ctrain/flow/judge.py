@@ -41,7 +41,7 @@ def judge(release: Release, journal: Journal) -> Release:
         )
     rows = journal.at.trainer.fetch(run.job, plan.evaluation.output)
     try:
-        evidence = gate.read_evidence(rows, plan.evaluation, plan.gate.slice_columns, plan.gate.metric_columns)
+        evidence = read_for(plan.gate, plan.evaluation, rows)
         verdict = gate.judge(
             plan.gate,
             plan.evaluation,
@@ -63,6 +63,13 @@ def judge(release: Release, journal: Journal) -> Release:
     if ending is None:
         return release
     return journal.record(release.id, Closed(ending, blocking_reason(judged.verdict)))
+
+
+def read_for(settings: gate.GateSettings, evaluation: gate.EvaluationSettings, rows: Path) -> gate.Evidence:
+    """The evaluation rows with all columns that the gate asks for."""
+    return gate.read_evidence(
+        rows, evaluation, settings.slice_columns, settings.metric_columns, segments=settings.segments
+    )
 
 
 def exit_code_of(verdict: Verdict) -> ExitCode:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ctrain import gate
 from ctrain.errors import DataError, UsageError
+from ctrain.flow.judge import read_for
 from ctrain.gate import EvaluationSettings, Evidence, GateSettings
 from ctrain.ports import Backend
 from ctrain.release import Release
@@ -56,11 +57,11 @@ def rows_of(release: Release, settings: GateSettings, evaluation: EvaluationSett
         )
     rows = at.trainer.fetch(run.job, plan.evaluation.output)
     if release.evidence:
-        judged = gate.read_evidence(rows, plan.evaluation, plan.gate.slice_columns, plan.gate.metric_columns)
+        judged = read_for(plan.gate, plan.evaluation, rows)
         if judged.digest != release.evidence:
             raise DataError(
                 f"the evaluation rows of {release.id} are not those that were judged",
                 why=f"their digest is {judged.digest[:12]}, and it was {release.evidence[:12]}",
                 hint="train again: `ctrain run --fresh`",
             )
-    return gate.read_evidence(rows, evaluation, settings.slice_columns, settings.metric_columns)
+    return read_for(settings, evaluation, rows)

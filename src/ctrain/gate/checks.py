@@ -9,7 +9,7 @@ from ctrain.document import Keys
 from ctrain.gate.catalogue import METRICS
 from ctrain.gate.problem import Problem
 from ctrain.gate.rule_checks import check_margin, check_rule
-from ctrain.gate.settings import EvaluationSettings, GateSettings, Slices
+from ctrain.gate.settings import EvaluationSettings, GateSettings, Segments, Slices
 
 
 def check(gate: GateSettings, evaluation: EvaluationSettings) -> tuple[Problem, ...]:
@@ -19,6 +19,7 @@ def check(gate: GateSettings, evaluation: EvaluationSettings) -> tuple[Problem, 
         *_numbers(gate),
         *(problem for name, rule in gate.metrics.items() for problem in check_rule(name, rule, evaluation)),
         *(_slices(gate.slices, gate, evaluation) if gate.slices else ()),
+        *(_segments(gate.segments, evaluation) if gate.segments else ()),
     )
 
 
@@ -82,6 +83,22 @@ def _numbers(gate: GateSettings) -> Iterator[Problem]:
         value = getattr(gate, key)
         if value < least:
             yield Problem(("gate", key), f"{key} is too small", f"it is {value}", f"{least} is the least")
+
+
+def _segments(segments: Segments, evaluation: EvaluationSettings) -> Iterator[Problem]:
+    at: Keys = ("gate", "segments")
+    for key, least in (("most", 1), ("min_rows", 20)):
+        value = getattr(segments, key)
+        if value < least:
+            yield Problem((*at, key), f"{key} is too small", f"it is {value}", f"{least} is the least")
+    for place, column in enumerate(segments.among):
+        if column in (evaluation.label, evaluation.prediction, evaluation.champion, evaluation.row_id):
+            yield Problem(
+                (*at, "among", place),
+                f"{column!r} cannot make segments",
+                "it is the label, the row id or what a model answered",
+                "name columns that are known before the prediction",
+            )
 
 
 def _slices(slices: Slices, gate: GateSettings, evaluation: EvaluationSettings) -> Iterator[Problem]:

@@ -56,7 +56,8 @@ class Evidence:
     `label` is 0 or 1 for a binary task, the true value for a regression, the relevance for a ranking, and the place in
     `classes` for a multiclass task; `challenger` and `champion` are the two models' predictions, all of them finite;
     `champion` is None where the rows hold none. `shares` are a multiclass model's probabilities, (rows, classes);
-    `columns` are what a project's own metrics read.
+    `columns` are what a project's own metrics read, `features` where weak segments are looked for: they decide nothing,
+    and are no part of the digest.
     """
 
     row_id: RowIds
@@ -69,6 +70,7 @@ class Evidence:
     shares: Floats | None = None
     champion_shares: Floats | None = None
     columns: Mapping[str, Floats] = field(default_factory=dict)
+    features: Mapping[str, Categories] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -85,6 +87,7 @@ class Evidence:
         shares: Floats | None = None,
         champion_shares: Floats | None = None,
         columns: Mapping[str, npt.ArrayLike] | None = None,
+        features: Mapping[str, Categories] | None = None,
     ) -> Evidence:
         """Check and sort. NaN stands for a missing number; champions that are all NaN count as absent.
 
@@ -126,6 +129,7 @@ class Evidence:
             _probabilities(ids, shares, order),
             _probabilities(ids, champion_shares, order),
             others,
+            {name: column.where(order) for name, column in (features or {}).items()},
         )
 
     @property
@@ -150,6 +154,7 @@ class Evidence:
             None if self.shares is None else self.shares[mask],
             None if self.champion_shares is None else self.champion_shares[mask],
             {name: values[mask] for name, values in self.columns.items()},
+            {name: column.where(mask) for name, column in self.features.items()},
         )
 
     @property

@@ -31,6 +31,7 @@ from ctrain.gate.obstacles import Obstacle, few_units, obstacle
 from ctrain.gate.own import Asked, Given, Measure, own_difference, own_estimate
 from ctrain.gate.phrases import Basis
 from ctrain.gate.rules import Claim, Comparison, Limit
+from ctrain.gate.segments import weakest
 from ctrain.gate.settings import Allowance, Baseline, EvaluationSettings, GateSettings, Kind, Rule, Slices, allowance
 from ctrain.gate.slicing import Part, parts
 from ctrain.verdict import Finding, Outcome, Verdict
@@ -67,6 +68,7 @@ def judge(
     findings = _resolved(list(case.rules()), case.tail, holm) + _resolved(
         list(case.slices()), case.tail, benjamini_hochberg, advise=case.advises
     )
+    findings += _resolved(list(case.segments()), case.tail, benjamini_hochberg)
     if not any(finding.blocking for finding in findings):
         findings = (*findings, Finding("gate", Outcome.ERROR, case.why_nothing_blocks()))
     return Verdict(findings, tuple(case.notes()))
@@ -135,6 +137,30 @@ class _Case:
                 yield part
             elif self.champion is not None and self.evidence.champion is not None:
                 yield from (self.slice(name, rule, part, self.settings.slices) for name, rule in self.compared.items())
+
+    def segments(self) -> Iterator[Claim | Finding]:
+        """The weakest segments by the first rule that compares (or, without a champion, has a metric). Advisory."""
+        wanted, compared = self.settings.segments, self.champion is not None and self.evidence.champion is not None
+        names = [
+            name for name, rule in self.settings.metrics.items() if rule.source == "rows" and rule.function is None
+        ]
+        first = next((name for name in names if name in self.compared), None) if compared else next(iter(names), None)
+        if wanted is None or first is None:
+            return
+        rule = self.settings.metrics[first]
+        rows = self.evidence if compared else replace(self.evidence, champion=None, champion_shares=None)
+        for segment in weakest(wanted, rows, self.evaluation.task, self.evaluation.threshold):
+            subject = f"weak segment, {segment.where}"
+            found = self.found(first, segment.evidence)
+            if found:
+                yield Finding(subject, Outcome.INCONCLUSIVE, found.says, blocking=False)
+            elif compared:
+                margin = allowance(self.settings.slices.margin if self.settings.slices else rule.margin)
+                yield self.compare(subject, first, segment.evidence, "non_inferior", margin, blocking=False)
+            else:
+                seen = estimate(first, segment.evidence, self.statistics(subject))
+                whole = estimate(first, rows, self.statistics(subject)).value
+                yield rules.beside_the_whole(subject, first, seen, whole, self.basis(segment.evidence))
 
     def notes(self) -> Iterator[str]:
         if not self.compared:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,34 +15,48 @@ import numpy as np
 from ctrain.document import nearest
 from ctrain.errors import DataError
 from ctrain.gate.evidence import Categories, Evidence, Floats, RowIds, named
-from ctrain.gate.settings import EvaluationSettings
+from ctrain.gate.settings import EvaluationSettings, Segments
 from ctrain.training import Scalar
 
 if TYPE_CHECKING:
     import polars as pl
 
+_FEW_VALUES = 12
 _FORMATS = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV"}
 _MOST_DECIMALS = r"^-?(0|[1-9][0-9]{0,17})$"  # what int64 holds for certain, in the one way of writing it
 
 
 def read_evidence(
-    path: Path, settings: EvaluationSettings, slices: Sequence[str] = (), columns: Sequence[str] = ()
+    path: Path,
+    settings: EvaluationSettings,
+    slices: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    *,
+    segments: Segments | None = None,
 ) -> Evidence:
     """The evidence in a file, or in a folder (with its subfolders) that holds one table.
 
     Several files of one format are parts of one table. Slice columns that the table lacks are left out: the gate has
-    a finding for them. `columns` are numbers that a project's own metrics read.
+    a finding for them. `columns` are numbers that a project's own metrics read;
+    `segments` says among which columns weak segments will be looked for.
 
-    Raises DataError where there is no table, or it cannot be read, or it lacks another column, or
-    its rows cannot be judged (see `Evidence.of`).
+    Raises DataError where there is no table, or it cannot be read, or it lacks another column, or its rows cannot be
+    judged (see `Evidence.of`).
     """
     required = [settings.row_id, settings.label, settings.prediction, *([settings.group] if settings.group else [])]
     optional = [settings.champion, *slices, *_share_columns(settings.prediction, settings)]
     optional += _share_columns(settings.champion, settings)
     required += columns
-    table = _read(path, lambda names: _choose(names, required, optional, path), as_text=True)
-    ids = _row_ids(table, settings.row_id, path)
+    among = segments.among if segments else ()
+    looked_at: list[str] = []
 
+    def choose(names: list[str]) -> list[str]:
+        looked_at[:] = among or ([name for name in names if name not in (*required, *optional)] if segments else [])
+        return _choose(names, [*required, *among], [*optional, *looked_at], path)
+
+    table = _read(path, choose, as_text=True)
+    ids = _row_ids(table, settings.row_id, path)
+    features = {name: made for name in looked_at if (made := _feature(table[name]))}
     group = _group(table, settings.group, ids) if settings.group else None
     parts = {name: _categories(table[name]) for name in slices if name in table.columns}
 
@@ -50,7 +65,7 @@ def read_evidence(
 
     others = {name: number(name).to_numpy() for name in columns}
     if settings.task == "multiclass":
-        return _of_classes(table, ids, settings, group=group, slices=parts, columns=others)
+        return _of_classes(table, ids, settings, group=group, slices=parts, columns=others, features=features)
 
     return Evidence.of(
         ids,
@@ -60,8 +75,26 @@ def read_evidence(
         group=group,
         slices=parts,
         columns=others,
+        features=features,
         task=settings.task,
     )
+
+
+def _feature(column: pl.Series) -> Categories | None:
+    """A column as parts to look at: its values where they are few, numbers in four; None for what is neither."""
+    import polars as pl
+
+    if column.n_unique() <= _FEW_VALUES:
+        return _categories(column)
+    numbers = column.cast(pl.Float64, strict=False) if column.dtype in (pl.String, pl.Boolean) else column
+    if not numbers.dtype.is_numeric() or numbers.null_count() > column.null_count():
+        return None
+    numbers = numbers.cast(pl.Float64)
+    cuts = sorted({float(cut) for share in (0.25, 0.5, 0.75) if (cut := numbers.quantile(share)) is not None})
+    words = [f"below {cuts[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(cuts)), f"{cuts[-1]:g} or more"]
+    place = np.searchsorted(cuts, numbers.fill_null(0.0).to_numpy(), side="right")
+    place[numbers.is_null().to_numpy()] = len(words)
+    return Categories((*words, None), place.astype(np.int64)).where(np.arange(len(place)))
 
 
 def _share_columns(prefix: str, settings: EvaluationSettings) -> list[str]:
@@ -76,6 +109,7 @@ def _of_classes(
     group: Categories | None,
     slices: Mapping[str, Categories],
     columns: Mapping[str, Floats],
+    features: Mapping[str, Categories],
 ) -> Evidence:
     """Labels and answers as places in the classes: those of the settings, else all that the rows name."""
     named_columns = [settings.label, settings.prediction]
@@ -101,6 +135,7 @@ def _of_classes(
         group=group,
         slices=slices,
         columns=columns,
+        features=features,
         task="multiclass",
         classes=classes,
         shares=_shares(table, ids, settings.prediction, settings),

@@ -222,6 +222,15 @@ def logged_limit(name: str, rule: Rule, value: float) -> Finding:
     return Finding(f"{name} {word}", outcome, f"logged {name} {number(value)}, {says}", rule.blocking, measured)
 
 
+def beside_the_whole(subject: str, name: str, seen: Estimate, whole: float, basis: Basis) -> Finding:
+    """A part of the rows beside all of them: whether it differs is shown, and decides nothing."""
+    apart = not seen.low <= whole <= seen.high
+    says = f"{name} {number(seen.value)}, {basis.level} {number(seen.low)}..{number(seen.high)}"
+    says += f", {'and' if apart else 'about as'} {number(whole)} on all rows ({basis})"
+    measured = {"challenger": seen.value, "low": seen.low, "high": seen.high, "whole": whole, **basis.measured}
+    return Finding(subject, Outcome.FAIL if apart else Outcome.PASS, says, blocking=False, measured=measured)
+
+
 _BY_CHANCE = ", which one of so many rules may show by chance"
 
 

@@ -101,6 +101,21 @@ class Slices:
     on_inconclusive: Literal["block", "advise"] = "block"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Segments:
+    """Look for the parts of the rows where the model is weakest, and show the `most` weakest. They decide nothing.
+
+    `among` names the columns to look at (without it, all that the gate does not use otherwise); numbers are cut into
+    four. A segment has at least `min_rows` rows in the half that is measured.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = _FORBID
+
+    among: tuple[str, ...] = ()
+    most: int = 3
+    min_rows: int = 200
+
+
 Undecided = Literal["neutral", "block"]
 
 
@@ -138,6 +153,7 @@ class GateSettings:
 
     metrics: Mapping[str, Rule] = field(default_factory=dict)
     slices: Slices | None = None
+    segments: Segments | None = None
     on_inconclusive: OnInconclusive = field(default_factory=OnInconclusive)
     confidence: float = 0.95
     min_rows: int = 100

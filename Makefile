@@ -19,10 +19,10 @@ AZURITE := tests/azure/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --group reference --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite test-kills docs lock upgrade bench proof clean
+.PHONY: help setup demo test lint format types imports tests azurite test-kills test-faults docs lock upgrade bench proof clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## Make .venv with everything that is needed
 
@@ -58,6 +58,9 @@ $(AZURITE): tests/azure/node/package-lock.json
 
 test-kills: $(READY)  ## kill -9 at many moments, by chance; e.g. make test-kills COUNT=100 FIRST=40
 	COUNT=$(COUNT) FIRST=$(FIRST) timeout 3600 $(BIN)/python -m pytest tests/e2e/kills.py $(ARGS)
+
+test-faults: $(READY) $(AZURITE)  ## Every fault at every call that a release makes to Azure; takes most of an hour
+	$(BIN)/python -m tests.faults --beside $(JOBS) $(ARGS)
 
 docs: $(READY)  ## Write the generated pages anew
 	$(BIN)/python -m tests.house.pages

@@ -1,17 +1,19 @@
 """`make test-faults`: every fault at every call of a release, or some of them by chance; prints a table.
 
-python -m tests.faults [--share I/N] [--fault NAME]... [--place WORDS] [--count N --seed S] [--told FILE]
+python -m tests.faults [--beside N] [--fault NAME]... [--place WORDS] [--count N --seed S] [--told FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -26,29 +28,76 @@ from tests.faults.trial import Case, Result, learn, some, try_all
 HOURS = 4 * 3600.0
 
 
+@dataclass(frozen=True)
+class Line:
+    """What a file keeps of a result."""
+
+    fault: str
+    place: str
+    code: int
+    told: str
+    delivered: bool
+    wrong: tuple[str, ...] | list[str]
+
+    @classmethod
+    def of(cls, result: Result) -> Line:
+        case = result.case
+        return cls(case.fault, str(case.place), int(result.code), result.told, result.delivered, result.wrong)
+
+
 def main() -> int:
     """0 where nothing is wrong."""
     asked = _asked()
-    results: list[Result] = []
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.beside > 1:
+            lines = _beside(asked.beside, asked.fault, Path(folder))
+        else:
+            lines = list(_tried(asked, Path(folder)))
+    print(table(lines))
+    return 1 if any(line.wrong for line in lines) else 0
+
+
+def _beside(count: int, faults: Sequence[str] | None, folder: Path) -> list[Line]:
+    """So many processes, each with its part of the faults and a loopback Azure of its own."""
+    chosen = [name for name in FAULTS if not faults or name in faults]
+    parts = [chosen[share::count] for share in range(count)]
+    files = [folder / f"{share}.jsonl" for share in range(count)]
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.faults",
+                "--told",
+                str(file),
+                *(word for name in part for word in ("--fault", name)),
+            ]
+        )
+        for part, file in zip(parts, files, strict=True)
+        if part
+    ]
+    codes = [process.wait() for process in processes]
+    if any(code not in (0, 1) for code in codes):
+        raise SystemExit(f"a part ended with {codes}")
+    return [Line(**json.loads(line)) for file in files if file.exists() for line in file.read_text().splitlines()]
+
+
+def _tried(asked: argparse.Namespace, folder: Path) -> Iterator[Line]:
+    """All that is asked for, told as it comes."""
     began = time.monotonic()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running(Path(folder, "azure"), HOURS) as azure,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        trial = Trial(azure_tiny(Path(folder, "tiny"), azure, patch))
+    with running(folder / "azure", HOURS) as azure, pytest.MonkeyPatch.context() as patch:
+        trial = Trial(azure_tiny(folder / "tiny", azure, patch))
         places = learn(trial)
         print(f"{len(places)} calls x {len(FAULTS)} faults", flush=True)
         with trial.client():
             for cases in _chosen(asked, places):
-                before = len(results)
-                for result in try_all(trial, cases):
-                    results.append(result)
-                    _tell(result, asked.told)
-                minutes, met = (time.monotonic() - began) / 60, len(results) - before
+                met = 0
+                for met, result in enumerate(try_all(trial, cases), start=1):  # noqa: B007  counts
+                    line = Line.of(result)
+                    _tell(line, asked.told)
+                    yield line
+                minutes = (time.monotonic() - began) / 60
                 print(f"{minutes:5.1f} min  {cases[0].fault}: met at {met} of {len(cases)} calls", flush=True)
-    print(table(results))
-    return 1 if any(result.wrong for result in results) else 0
 
 
 def _chosen(asked: argparse.Namespace, places: Sequence[Place]) -> Iterator[list[Case]]:
@@ -56,55 +105,50 @@ def _chosen(asked: argparse.Namespace, places: Sequence[Place]) -> Iterator[list
     if asked.count:
         yield some(places, asked.seed, asked.count)
         return
-    for number, fault in enumerate(FAULTS):
-        if number % asked.of == asked.share - 1 and (not asked.fault or fault in asked.fault):
-            cases = [Case(place, fault) for place in places if asked.place in str(place)]
-            if cases:
-                yield cases
+    for fault in FAULTS:
+        cases = [Case(place, fault) for place in places if asked.place in str(place)]
+        if cases and (not asked.fault or fault in asked.fault):
+            yield cases
 
 
-def _tell(result: Result, file: Path | None) -> None:
-    for wrong in result.wrong:
-        print(f"WRONG  {result.case}: {result.code} {result.told[:300]}\n{wrong}", flush=True)
+def _tell(line: Line, file: Path | None) -> None:
+    for wrong in line.wrong:
+        print(f"WRONG  {line.fault} at {line.place}: {line.code} {line.told[:300]}\n{wrong}", flush=True)
     if file is not None:
-        told = {"fault": result.case.fault, "place": str(result.case.place), "code": result.code, "told": result.told}
         with file.open("a") as lines:
-            lines.write(json.dumps({**told, "delivered": result.delivered, "wrong": result.wrong}) + "\n")
+            lines.write(json.dumps(asdict(line)) + "\n")
 
 
-def table(results: Sequence[Result]) -> str:
-    """A line a fault: how its runs ended, how many releases were delivered in the end, and what was wrong."""
+def table(results: Sequence[Line]) -> str:
+    """A row a fault: how the runs ended that met it, how many releases were delivered in the end, what was wrong."""
     ended: dict[str, Counter[int]] = defaultdict(Counter)
     delivered: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    for result in results:
-        name = result.case.fault
-        ended[name][result.code] += 1
-        delivered[name] += result.delivered
-        wrong[name] += bool(result.wrong)
-    lines = [
-        "| fault | calls tried | the run ended with exit code | delivered in the end | wrong |",
-        "|---|---|---|---|---|",
-    ]
-    for name in FAULTS:
-        if name in ended:
-            codes = ", ".join(f"{code}: {count}" for code, count in sorted(ended[name].items()))
-            lines.append(f"| {name} | {ended[name].total()} | {codes} | {delivered[name]} | {wrong[name]} |")
-    lines.append(f"| all | {len(results)} | | {delivered.total()} | {wrong.total()} |")
-    return "\n".join(lines)
+    for one in results:
+        ended[one.fault][one.code] += 1
+        delivered[one.fault] += one.delivered
+        wrong[one.fault] += bool(one.wrong)
+    codes = sorted({code for counter in ended.values() for code in counter})
+    rows = [["fault", "calls", *(f"exit {code}" for code in codes), "delivered in the end", "wrong"]]
+    rows.append(["---"] * len(rows[0]))
+    for name in [name for name in FAULTS if name in ended]:
+        counts = [str(ended[name][code] or "") for code in codes]
+        rows.append([name, str(ended[name].total()), *counts, str(delivered[name]), str(wrong[name])])
+    total: Counter[int] = sum(ended.values(), Counter())
+    rows.append(["all", str(len(results)), *(str(total[code]) for code in codes)])
+    rows[-1] += [str(delivered.total()), str(wrong.total())]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _asked() -> argparse.Namespace:
     words = argparse.ArgumentParser()
-    words.add_argument("--count", type=int, help="so many cases by chance")
-    words.add_argument("--seed", type=int, default=0)
-    words.add_argument("--share", default="1/1", help="which part of so many: 1/2")
+    words.add_argument("--beside", type=int, default=1, help="so many processes, each with some of the faults")
     words.add_argument("--fault", action="append", choices=list(FAULTS))
     words.add_argument("--place", default="", help="words in the call's name")
+    words.add_argument("--count", type=int, help="so many cases by chance")
+    words.add_argument("--seed", type=int, default=0)
     words.add_argument("--told", type=Path, help="a file to add each result to, as a line of JSON")
-    asked = words.parse_args()
-    asked.share, asked.of = (int(part) for part in asked.share.split("/"))
-    return asked
+    return words.parse_args()
 
 
 if __name__ == "__main__":

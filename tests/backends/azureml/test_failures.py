@@ -133,6 +133,21 @@ def test_an_action_that_azure_does_not_name_is_named_from_what_we_know() -> None
     assert "Some.Thing/write" in found.hint
 
 
+@pytest.mark.parametrize(("status", "hint"), [(403, "sync-keys"), (401, "ctrain doctor")])
+def test_a_key_that_storage_refuses_is_no_missing_role(status: int, hint: str) -> None:
+    """After a rotation nobody shall look for a role; and it was no signing in that failed."""
+    body = {"error": {"code": "AuthenticationFailed", "message": "Server failed to authenticate the request."}}
+    raised = refused(status, body, core.ClientAuthenticationError)
+    raised.error_code = "AuthenticationFailed"  # type: ignore[attr-defined]  # as the storage SDK sets it
+
+    found = failure_of(raised, "read a record", "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read")
+
+    assert isinstance(found, NotAllowed)
+    assert hint in found.hint
+    assert "is not permitted" not in found.why
+    assert "signing in failed" not in found.why
+
+
 def test_a_subclass_goes_by_its_status() -> None:
     """azure-core raises ResourceExistsError for any 409; what it means is in the body."""
     found = failure_of(refused(409, QUOTA, core.ResourceExistsError), "do it")

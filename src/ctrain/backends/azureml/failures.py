@@ -198,6 +198,8 @@ def _not_signed_in(raised: BaseException, doing: str, needs: str | None) -> Ctra
     status, cause = getattr(raised, "status_code", None), raised.__cause__
     if isinstance(status, int) and (status == 429 or status >= 500):
         return _refused(raised, doing, needs)
+    if getattr(raised, "error_code", None):  # storage's: it was asked with a key or a token, and refused that
+        return _refused(raised, doing, needs)
     if cause is not None and KINDS.get(_name(type(cause))) is _unavailable:
         return _unavailable(cause, doing, needs)
     words = _words(raised)

@@ -20,6 +20,13 @@ QUOTA_CODES: Final = frozenset(
 """Codes, lower-case, of online endpoints, clusters and machines that say: there is no room. Source: Microsoft's pages
 "Troubleshoot online endpoints", "Resolve errors for SKU not available" and "Troubleshoot allocation failures"."""
 
+STORE_KEY: Final = (
+    "the storage account does not take the datastore's key or signature: if it was changed, run"
+    " `az ml workspace sync-keys`, or update the datastore"
+)
+"""What helps where storage says AuthenticationFailed. It compares keys and signatures, no roles. Source: "Azure Storage
+error codes" and `az ml workspace sync-keys` on Microsoft Learn."""
+
 _QUOTA_WORDS: Final = re.compile(
     r"\b(out of quota|not enough quota|quota (?:exceeded|limit)|exceed\w*\s.*\bquota)", re.I
 )
@@ -106,6 +113,8 @@ def _forbidden(refusal: Refusal, what: str, needs: str | None) -> NotAllowed:
     """403: the action that is missing, from what Azure says, else what we know that it takes."""
     if refusal.code == "RequestDisallowedByPolicy":
         return NotAllowed(what, why=refusal.said, hint="a policy of your organisation forbids it: ask who keeps it")
+    if refusal.code == "AuthenticationFailed":
+        return NotAllowed(what, why=refusal.said, hint=STORE_KEY)
     action = _ACTION.search(refusal.message)
     scope = _SCOPE.search(refusal.message)
     missing = action[1] if action else needs

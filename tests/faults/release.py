@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -88,7 +89,7 @@ class Trial:
     factor: float = 0.9
     before: float = 0.9
     refused: list[str] = field(default_factory=list)
-    paused: threading.Event = field(default_factory=threading.Event)
+    release: str = ""
 
     def __post_init__(self) -> None:
         self.tiny.repository.edit("ctrain.yaml", "deploy: [dev, test, prod]", "deploy: [prod]")
@@ -136,6 +137,7 @@ class Trial:
         try:
             plan = prepare(project, journal.at, Source(commit=commit, branch="main"), Trigger.MAIN)
             release = deliver(plan, journal)
+            self.release = release.id
         finally:
             journal.unlock_all()
         code = release.ending.exit_code if release.ending else ExitCode.UNDECIDED
@@ -151,6 +153,11 @@ class Trial:
         jobs = {call["path"] for call in made if call["status"] in (0, 200, 201) or call["fault"] == "answer after"}
         versions = len(at.registry.versions("tiny"))
         return State(_served(endpoint), champion.version if champion else None, versions, len(jobs))
+
+    def twice(self) -> list[str]:
+        """What the ledger tells more than once of the release that came to its end last, and happens once in each."""
+        told = Counter(event.what.kind for event in self.backend(self.project()).ledger.events(self.release))
+        return [kind for kind in ("opened", "trained", "judged", "registered", "crowned", "closed") if told[kind] > 1]
 
     @contextmanager
     def client(self) -> Iterator[None]:

@@ -45,3 +45,10 @@ FAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "HTML after it took effect": {"act": "answer after", "status": 502, "body": "<html>bad gateway</html>"},
 }
 """The rule (see `tests.azure.faults.Rule`) for each; once, unless `times` says otherwise."""
+
+WAITED_OUT: Final = frozenset(name for name in FAULTS if name[:3] in {"408", "429", "500"}) | {
+    "503 three times",
+    "reset before",
+    "late",
+}
+"""Faults that a release gets over by itself, wherever they are (but for a model's own answers)."""

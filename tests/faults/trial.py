@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ctrain.errors import ExitCode
 from tests.faults.release import HANGS, Outcome, State, Trial
 from tests.faults.sites import Place, Site, places_of, site_of
-from tests.faults.table import FAULTS
+from tests.faults.table import FAULTS, WAITED_OUT
 
 RUNS = 300
 """Runs in a row that one release may take before it counts as one that never gets there."""
@@ -206,6 +206,8 @@ def judged(trial: Trial, story: Story) -> Iterator[str]:
             yield f"it was given up, and what was {start} is {now}"
     else:
         yield f"running again ended with {end.code}: {end.told}"
+    if twice := trial.twice():
+        yield f"it is recorded more than once: {twice}"
     failed = sum(outcome.code == ExitCode.TRAINING_FAILED for _, outcome in story.runs)
     if now.jobs - start.jobs > 1 + failed:
         yield f"{now.jobs - start.jobs} jobs were submitted"
@@ -216,6 +218,8 @@ def judged(trial: Trial, story: Story) -> Iterator[str]:
 def _of_run(met: tuple[Case, ...], outcome: Outcome) -> Iterator[str]:
     if outcome.seconds > HANGS:
         yield f"it hung: {outcome.seconds:.0f} s"
+    if outcome.code != ExitCode.DONE and any(case.fault in WAITED_OUT and not case.asks for case in met):
+        yield f"it would have passed: {outcome.code} {outcome.told}"
     match outcome.code:
         case ExitCode.BUG:
             yield f"a traceback: {outcome.told}"

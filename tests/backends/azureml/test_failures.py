@@ -12,7 +12,7 @@ import pytest
 import requests
 from azure.core.rest import HttpRequest
 
-from ctrain.backends.azureml import cloud
+from ctrain import secrecy
 from ctrain.backends.azureml.failures import ENTRA, KINDS, _name, failure_of, last_request, translated
 from ctrain.backends.azureml.quiet import quiet
 from ctrain.errors import (
@@ -192,7 +192,7 @@ def test_an_sdk_that_falls_over_an_answer_is_no_bug_of_ours() -> None:
 def test_a_bug_of_ours_stays_one() -> None:
     """Raised in ctrain's own code it is not Azure's doing."""
     with pytest.raises(AttributeError), translated("read"):
-        cloud.redacted(3)  # type: ignore[arg-type]
+        secrecy.redacted(3)  # type: ignore[arg-type]
 
 
 def test_an_error_of_ours_passes_as_it_is() -> None:

@@ -17,7 +17,7 @@ from ctrain.backends.azureml.outputs import Outputs
 from ctrain.backends.azureml.states import NOT_BEGUN
 from ctrain.backends.azureml.steps import Children, inner_pipelines, named_runs, step_runs
 from ctrain.backends.azureml.workspace import AzureWorkspace
-from ctrain.errors import PlatformUnavailable
+from ctrain.errors import CtrainError
 from ctrain.secrecy import without_secrets
 from ctrain.training import JobStatus, StepRun, TrainingRun
 
@@ -53,7 +53,7 @@ class Watch:
         if seen is None:
             seen = self._seen[name] = _Seen(job)
             if job.status not in NOT_BEGUN and not job.status.ended:
-                self._read_steps(seen)
+                self._still_going(seen)
         seen.job, seen.steps_next = job, job.pipeline and job.status not in NOT_BEGUN
         if job.status.ended:
             seen.ended = self._ended(seen)
@@ -74,7 +74,7 @@ class Watch:
         seen.steps_next = False
         try:
             self._read_steps(seen)
-        except PlatformUnavailable:
+        except CtrainError:  # news only, while it runs; at its end they are needed, and asked for again
             return False
         steps = [run for runs in seen.children.values() for run in runs]
         return not steps or any(not run.status.ended for run in steps)

@@ -49,6 +49,14 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Extending:
+    """The evaluation's rows were too few, and a job that makes more of them is about to be submitted."""
+
+    job: str
+    kind: Literal["extending"] = "extending"
+
+
+@dataclass(frozen=True)
 class Judged:
     """The gate spoke, over so many rows; `evidence` is the sha256 of the evaluation rows."""
 
@@ -210,6 +218,7 @@ What = (
     Opened
     | Submitting
     | Trained
+    | Extending
     | Judged
     | Registering
     | Registered
@@ -275,7 +284,7 @@ def _after(release: Release, event: Event) -> Release:
         case Trained(run):
             return replace(release, training=run)
         case Judged(verdict, rows, evidence):
-            return replace(release, verdict=verdict, rows=rows, evidence=evidence)
+            return replace(release, verdict=verdict, rows=rows, evidence=evidence, looks=release.looks + 1)
         case Registered(version):
             return replace(release, version=version)
         case Crowned():
@@ -286,6 +295,7 @@ def _after(release: Release, event: Event) -> Release:
             return _at_stage(release, event.at, event.what)
         case (
             Submitting()
+            | Extending()
             | Registering()
             | Creating()
             | Placing()

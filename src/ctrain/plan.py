@@ -148,7 +148,7 @@ def make_plan(project: Project, trigger: Trigger, facts: Facts, *, fresh: bool =
     stages = [project.stage(name) for name in rule.deploy]
     steps: list[PlanStep] = [
         _train(facts, fingerprint, fresh=fresh),
-        Gate(_why_gate(facts.champion, sample), _foreseen(project.gate, facts, sample)),
+        Gate(_why_gate(facts.champion, sample), _foreseen(project.gate, trigger, facts, sample)),
     ]
     if stages:
         steps.append(Register(f"a version of {project.model.name}, once the gate has passed it"))
@@ -215,9 +215,9 @@ def _why_gate(champion: ModelVersion | None, sample: SampleSpec | None) -> str:
     return f"absolute rules, and {champion} on the same rows"
 
 
-def _foreseen(gate: GateSettings, facts: Facts, sample: SampleSpec | None) -> tuple[Foresight, ...]:
+def _foreseen(gate: GateSettings, trigger: Trigger, facts: Facts, sample: SampleSpec | None) -> tuple[Foresight, ...]:
     comparable = facts.champion is not None and sample is None
-    return foresee(gate, facts.earlier, comparable=comparable) if facts.earlier else ()
+    return foresee(gate.at_each_look(trigger), facts.earlier, comparable=comparable) if facts.earlier else ()
 
 
 def _why_deploy(stage: Stage, endpoint: Endpoint | None) -> str:

@@ -67,7 +67,10 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class Release:
-    """One pass of one commit. Made by `events.replay`, never stored as such."""
+    """One pass of one commit. Made by `events.replay`, never stored as such.
+
+    `looks` counts how often the gate judged it: twice where the first rows were too few.
+    """
 
     id: str
     plan: Plan
@@ -76,6 +79,7 @@ class Release:
     verdict: Verdict | None = None
     rows: int | None = None
     evidence: str | None = None
+    looks: int = 0
     version: ModelVersion | None = None
     stages: Mapping[str, StageRecord] = field(default_factory=dict)
     crowned: bool = False

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from ctrain.document import Keys
-from ctrain.gate import METRICS, EvaluationSettings, GateSettings, Rule, Slices, check
+from ctrain.gate import METRICS, EvaluationSettings, Extend, GateSettings, OnInconclusive, Rule, Slices, check
 from ctrain.gate.settings import Allowance, Segments, allowance
 from tests.gate.cases import BINARY, MULTICLASS, RANKING, REGRESSION, gate, non_inferior
 
@@ -103,6 +103,16 @@ def test_every_metric_may_be_gated_by_its_own_direction_and_task() -> None:
             replace(gate(auc=non_inferior()), segments=Segments(among=("visited",))),
             ("gate", "segments", "among", 0),
             "cannot make segments",
+        ),
+        (
+            replace(gate(auc=non_inferior()), on_inconclusive=OnInconclusive(main="extend")),
+            ("gate", "on_inconclusive", "main"),
+            "`gate.extend` is missing",
+        ),
+        (
+            replace(gate(auc=non_inferior()), extend=Extend(input="rows", value=5)),
+            ("gate", "extend"),
+            "would do nothing",
         ),
         (gate(auc=absolute(floor=70)), (*AUC, "floor"), "can never be 70"),
         (gate(auc=absolute(floor=nan)), (*AUC, "floor"), "no number"),

@@ -11,6 +11,7 @@ from ctrain import gate
 from ctrain.document import read_document
 from ctrain.errors import DataError, ExitCode, TrainingFailed, UsageError
 from ctrain.events import Closed, Judged
+from ctrain.flow.extend import extend, extends
 from ctrain.flow.journal import Journal
 from ctrain.plan import Plan
 from ctrain.release import Release, ending_of
@@ -23,9 +24,30 @@ GOLDEN = "golden.json"
 
 
 def judge(release: Release, journal: Journal) -> Release:
-    """The release with its verdict. Anything but a pass ends it."""
-    if release.verdict is not None:
+    """The release with its verdict. Anything but a pass ends it, once there are no more rows to ask for."""
+    if release.verdict is None:
+        release = _look(release, journal)
+    more = extends(release)
+    if more is not None:
+        release = extend(release, more, journal)
+        if not release.ended and release.looks == 1:
+            release = _look(release, journal)
+    return release if release.ended else _ended(release, journal)
+
+
+def _ended(release: Release, journal: Journal) -> Release:
+    """Ended, if its verdict ends it."""
+    if release.verdict is None:
         return release
+    neutral = release.plan.gate.on_inconclusive.of(release.plan.trigger) == "neutral"
+    ending = ending_of(release.verdict, neutral=neutral)
+    if ending is None:
+        return release
+    return journal.record(release.id, Closed(ending, blocking_reason(release.verdict)))
+
+
+def _look(release: Release, journal: Journal) -> Release:
+    """The release with what the gate says of its rows."""
     run, plan = release.training, release.plan
     if run is None:
         raise UsageError(
@@ -43,7 +65,7 @@ def judge(release: Release, journal: Journal) -> Release:
     try:
         evidence = read_for(plan.gate, plan.evaluation, rows)
         verdict = gate.judge(
-            plan.gate,
+            plan.gate.at_each_look(plan.trigger),
             plan.evaluation,
             evidence,
             champion=str(plan.champion) if plan.champion else None,
@@ -57,12 +79,7 @@ def judge(release: Release, journal: Journal) -> Release:
     except DataError as problem:
         finding = Finding("evaluation", Outcome.ERROR, str(problem))
         judged = Judged(Verdict((finding,)), rows=0, evidence="")
-    release = journal.record(release.id, judged)
-    neutral = plan.gate.on_inconclusive.of(plan.trigger) == "neutral"
-    ending = ending_of(judged.verdict, neutral=neutral)
-    if ending is None:
-        return release
-    return journal.record(release.id, Closed(ending, blocking_reason(judged.verdict)))
+    return journal.record(release.id, judged)
 
 
 def read_for(settings: gate.GateSettings, evaluation: gate.EvaluationSettings, rows: Path) -> gate.Evidence:

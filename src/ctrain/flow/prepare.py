@@ -62,6 +62,7 @@ def check_pipeline(project: Project, *, any_job: bool) -> Pipeline:
     named = [
         ("input", project.data.input, pipeline.inputs),
         *(("input", name, pipeline.inputs) for name in project.parameters),
+        *([("input", project.gate.extend.input, pipeline.inputs)] if project.gate.extend else []),
         ("output", project.model.output, pipeline.outputs),
         ("output", project.evaluation.output, pipeline.outputs),
     ]

@@ -30,7 +30,7 @@ def train(release: Release, journal: Journal) -> Release:
     if not adopted:
         journal.at.data.verify(plan.data)
     journal.record(release.id, Submitting(plan.training.job, adopted))
-    run = wait(journal.at.trainer.submit(_spec(release, journal)), journal, registers=bool(plan.deploys))
+    run = wait(journal.at.trainer.submit(spec_of(release, journal)), journal, registers=bool(plan.deploys))
     if journal.rise():
         # Nobody was kept out while we waited: somebody else may have gone on with the release.
         release = journal.read_again(release.id)
@@ -79,7 +79,8 @@ def _usable(run: TrainingRun, journal: Journal) -> bool:
     return seen is not None and seen.status.succeeded
 
 
-def _spec(release: Release, journal: Journal) -> TrainingSpec:
+def spec_of(release: Release, journal: Journal) -> TrainingSpec:
+    """What is asked of the trainer for this release."""
     plan = release.plan
     data = _data(plan, journal)
     inputs: dict[str, Scalar] = {**plan.parameters, plan.data_input: data.uri}

@@ -19,7 +19,7 @@ from ctrain.gate.catalogue import METRICS, Metric
 from ctrain.gate.checks import check
 from ctrain.gate.foresight import Earlier, Foresight, foresee
 from ctrain.gate.problem import Problem
-from ctrain.gate.settings import EvaluationSettings, GateSettings, OnInconclusive, Rule, Slices
+from ctrain.gate.settings import EvaluationSettings, Extend, GateSettings, OnInconclusive, Rule, Slices
 
 if TYPE_CHECKING:
     from ctrain.gate.evidence import Categories, Evidence
@@ -32,6 +32,7 @@ __all__ = [
     "Earlier",
     "EvaluationSettings",
     "Evidence",
+    "Extend",
     "Foresight",
     "GateSettings",
     "Metric",

@@ -19,6 +19,7 @@ def check(gate: GateSettings, evaluation: EvaluationSettings) -> tuple[Problem, 
         *_numbers(gate),
         *(problem for name, rule in gate.metrics.items() for problem in check_rule(name, rule, evaluation)),
         *(_slices(gate.slices, gate, evaluation) if gate.slices else ()),
+        *_extension(gate),
         *(_segments(gate.segments, evaluation) if gate.segments else ()),
     )
 
@@ -83,6 +84,24 @@ def _numbers(gate: GateSettings) -> Iterator[Problem]:
         value = getattr(gate, key)
         if value < least:
             yield Problem(("gate", key), f"{key} is too small", f"it is {value}", f"{least} is the least")
+
+
+def _extension(gate: GateSettings) -> Iterator[Problem]:
+    triggers = [name for name in vars(gate.on_inconclusive) if gate.on_inconclusive.of(name) == "extend"]
+    if triggers and gate.extend is None:
+        yield Problem(
+            ("gate", "on_inconclusive", triggers[0]),
+            "nobody knows how to extend the evaluation",
+            "`gate.extend` is missing, which names the pipeline's input that asks for more rows",
+            "add it with input and value, or write `block`",
+        )
+    elif gate.extend is not None and not triggers:
+        yield Problem(
+            ("gate", "extend"),
+            "extend would do nothing",
+            "no trigger of `gate.on_inconclusive` says `extend`",
+            "write `on_inconclusive: {main: extend}`, or remove it",
+        )
 
 
 def _segments(segments: Segments, evaluation: EvaluationSettings) -> Iterator[Problem]:

@@ -115,7 +115,8 @@ def _told(values: Values, features: Mapping[str, Categories]) -> str:
 
 def _rows_of(values: Values, features: Mapping[str, Categories]) -> Bools:
     masks = [features[name].codes == place for name, place in values]
-    return np.logical_and.reduce(masks)
+    rows: Bools = np.logical_and.reduce(masks)
+    return rows
 
 
 def _much_the_same(one: Bools, other: Bools) -> bool:

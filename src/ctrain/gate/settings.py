@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
+
+from ctrain.training import Scalar
 
 Direction = Literal["up", "down"]
 Task = Literal["binary", "multiclass", "regression", "ranking"]
@@ -116,7 +118,20 @@ class Segments:
     min_rows: int = 200
 
 
-Undecided = Literal["neutral", "block"]
+Undecided = Literal["neutral", "block", "extend"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extend:
+    """How the pipeline is asked for more evaluation rows: by its `input`, set to `value`.
+
+    Only the evaluation may depend on that input: the model must come out as it was, byte for byte.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = _FORBID
+
+    input: str
+    value: Scalar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +139,7 @@ class OnInconclusive:
     """What a verdict that too few rows left open means, by trigger.
 
     `block`: a person decides. `neutral`: the release ends there, and that is no failure. In neither case anything is
-    registered or deployed.
+    registered or deployed. `extend`: look a second time, at more rows (see `Extend`), and block if that is not enough.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, str]] = _FORBID
@@ -155,6 +170,7 @@ class GateSettings:
     slices: Slices | None = None
     segments: Segments | None = None
     on_inconclusive: OnInconclusive = field(default_factory=OnInconclusive)
+    extend: Extend | None = None
     confidence: float = 0.95
     min_rows: int = 100
     resamples: int = 2000
@@ -163,6 +179,16 @@ class GateSettings:
     @property
     def slice_columns(self) -> tuple[str, ...]:
         return self.slices.by if self.slices else ()
+
+    def at_each_look(self, trigger: str) -> GateSettings:
+        """The settings for one look at the rows.
+
+        Where there may be a second one, each has half of the error: looking twice and taking the better of two would
+        otherwise be wrong nearly twice as often (Bonferroni).
+        """
+        if self.on_inconclusive.of(trigger) != "extend":
+            return self
+        return replace(self, confidence=1 - (1 - self.confidence) / 2)
 
     @property
     def metric_columns(self) -> tuple[str, ...]:

@@ -102,6 +102,8 @@ def _roll_out(release: Release, step: Deploy, journal: Journal) -> Release:
                 journal.at.clock.sleep(max(POLL_SECONDS, journal.at.pace.after(waited)))
             case _:
                 release = _act(action, release, step, journal)
+                if isinstance(action, rollout.Place):
+                    began = journal.at.clock.monotonic()  # an endpoint that took long leaves its model as much time
 
 
 def step_to(release: Release, stage: str) -> Deploy:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ctrain.data import DataVersion, SampleSpec
 from ctrain.digest import tree_digest
-from ctrain.errors import Conflict, DataError, PlatformUnavailable, TrainingFailed
+from ctrain.errors import Conflict, DataError, PipelineError, PlatformUnavailable, TrainingFailed
 from ctrain.events import Event, from_json, to_json
 from ctrain.ports import Backend, Lease
 from ctrain.project import Project
@@ -52,6 +52,10 @@ class MemoryTrainer:
 
     def preview(self, spec: TrainingSpec) -> Preview:
         return Preview(code="c0de", environment="e", steps=(StepPreview("train", ()),))
+
+    def check(self, spec: TrainingSpec) -> None:
+        if spec.inputs.get("behave") == "refused":
+            raise PipelineError("the pipeline is refused", why="it is asked to be", hint="ask for something else")
 
     def look(self, job: str) -> TrainingRun | None:
         run = self.runs.get(job)

@@ -45,6 +45,13 @@ class TrainerReader(Protocol):
         """
         ...
 
+    def check(self, spec: TrainingSpec) -> None:
+        """Look at the whole pipeline as submitting it will: asked once, before a release is opened.
+
+        Raises PipelineError, with file and line, for what the platform would not take and `preview` has no time for.
+        """
+        ...
+
     def look(self, job: str) -> TrainingRun | None:
         """The job as it is now, or None where there is none of that name.
 

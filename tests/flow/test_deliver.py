@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ctrain.errors import Conflict
+from ctrain.errors import Conflict, PipelineError
 from ctrain.flow.deliver import deliver
 from ctrain.flow.deploy import deploy
 from ctrain.flow.journal import Journal
@@ -45,6 +45,15 @@ def test_a_good_model_reaches_every_stage_and_becomes_champion(world: MemoryBack
     champion = world.registry.champion("visits")
     assert champion is not None
     assert champion.version == 1
+
+
+def test_a_pipeline_that_the_platform_would_not_take_opens_no_release(world: MemoryBackend, run: Run) -> None:
+    """A mistake in a file is said at once, and nothing is recorded of it."""
+    with pytest.raises(PipelineError):
+        run(a_plan(parameters={"behave": "refused"}))
+
+    assert world.ledger.releases() == []
+    assert world.trainer.runs == {}
 
 
 def test_a_delivered_release_run_again_writes_nothing(world: MemoryBackend, run: Run) -> None:

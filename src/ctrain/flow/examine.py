@@ -8,12 +8,13 @@ from ctrain.errors import CtrainError
 from ctrain.flow.prepare import check_pipeline
 from ctrain.ports import Backend
 from ctrain.project import Project
+from ctrain.training import TrainingSpec
 from ctrain.verdict import Finding, Outcome
 
 
 def examine(project: Project, at: Backend) -> Iterator[Finding]:
     """One finding a check, as it is made. What is wrong is a finding; nothing is changed."""
-    yield _pipeline(project, any_job=at.any_job)
+    yield _pipeline(project, at)
     yield from at.doctor.examine(project)
 
 
@@ -23,9 +24,10 @@ def wrong(subject: str, error: CtrainError) -> Finding:
     return Finding(subject, Outcome.FAIL, f"{where}{error.what}: {error.why}: {error.hint}")
 
 
-def _pipeline(project: Project, *, any_job: bool) -> Finding:
+def _pipeline(project: Project, at: Backend) -> Finding:
     try:
-        pipeline = check_pipeline(project, any_job=any_job)
+        pipeline = check_pipeline(project, any_job=at.any_job)
+        at.trainer.check(TrainingSpec("doctor", project.pipeline, project.parameters, project.name, "doctor"))
     except CtrainError as error:
         return wrong("pipeline", error)
     return Finding("pipeline", Outcome.PASS, f"{pipeline.file.name} has all that {project.file.name} names")

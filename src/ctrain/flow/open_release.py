@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ctrain.events import Opened, replay
 from ctrain.flow.journal import Journal
@@ -10,12 +11,14 @@ from ctrain.plan import Plan
 from ctrain.ports import Backend, LedgerReader
 from ctrain.release import Ending, Release, release_id
 from ctrain.rollout import live
+from ctrain.training import TrainingSpec
 
 
 def open_release(plan: Plan, journal: Journal) -> Release:
     """The release of this plan: the one it continues or repeats, else a new one.
 
-    Raises Conflict while another run works on the same commit and trigger, DataError for data that cannot be sampled.
+    Raises Conflict while another run works on the same commit and trigger, DataError for data that cannot be sampled,
+    PipelineError for a pipeline that the platform would not take.
     """
     journal.lock(lock_name(plan))
     earlier = continued(plan, journal.at)
@@ -28,8 +31,17 @@ def open_release(plan: Plan, journal: Journal) -> Release:
         journal.at.data.sample(plan.data, plan.sample)
         journal.rise()
         return open_release(plan, journal)
+    _check(plan, journal.at)
     taken = sum(1 for _ in releases_of(plan, journal.at.ledger, same_work=False))
     return journal.record(release_id(plan, taken), Opened(plan))
+
+
+def _check(plan: Plan, at: Backend) -> None:
+    """What the platform would not take is a mistake in a file, not a release that failed: nothing is recorded of it."""
+    if not plan.training.adopts:
+        inputs = {**plan.parameters, plan.data_input: plan.data.uri}
+        job = plan.training.job
+        at.trainer.check(TrainingSpec(job, Path(plan.pipeline), inputs, plan.project, job))
 
 
 def continued(plan: Plan, at: Backend) -> Release | None:

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from ctrain.backends.azureml.bodies import text
 from ctrain.backends.azureml.workspace import AzureWorkspace
+from ctrain.errors import UsageError
 
 Kind = Literal["environments", "data", "models"]
 
@@ -17,16 +18,25 @@ VERSIONS: Final[dict[Kind, str]] = {
 """The api-versions at which azure-ai-ml 1.35 reads them."""
 
 
-def latest(workspace: AzureWorkspace, reference: str, kind: Kind) -> str:
-    """`azureml:name:version` for an `azureml:name@latest`: one request.
+KINDS: Final[dict[Kind, str]] = {"environments": "environment", "data": "data", "models": "model"}
 
-    What has no such label stays as it is: Azure itself will say so when the job is submitted.
+
+def latest(workspace: AzureWorkspace, reference: str, kind: Kind) -> str:
+    """`azureml:name:version` for an `azureml:name@latest`: one request. What has no such label stays as it is.
+
+    Raises UsageError where there is none of that name: the SDK finds it out only when the job is submitted.
     """
     name, _, label = reference.removeprefix("azureml:").partition("@")
     if label != "latest":
         return reference
     found = text(workspace.arm.get(f"{kind}/{name}", VERSIONS[kind]), "properties", "latestVersion")
-    return f"azureml:{name}:{found}" if found else reference
+    if found is None:
+        raise UsageError(
+            f"there is no {KINDS[kind]} {name} in {workspace.address}",
+            why=f"{reference} is named, and Azure ML knows none of that name",
+            hint=f"correct the name, or make it with `az ml {KINDS[kind]} create`",
+        )
+    return f"azureml:{name}:{found}"
 
 
 def asset_type(workspace: AzureWorkspace, reference: str, kind: Kind) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ctrain.backends.azureml.complaints import refused
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.git_remote import git_properties
 from ctrain.backends.azureml.limits import DISPLAY_NAME, cut, experiment_name, tags
@@ -40,11 +41,15 @@ def _create(workspace: AzureWorkspace, job: Job, spec: TrainingSpec) -> None:
 
 
 def load(spec: TrainingSpec, pipeline: Pipeline) -> Job:
-    """The SDK's job of this spec, nothing of it sent. Raises UsageError for what the SDK cannot read."""
+    """The SDK's job of this spec, nothing of it sent. Raises PipelineError, located, for what the SDK cannot read."""
     with translated(f"read {spec.pipeline}"):
         from azure.ai.ml import load_job
+        from marshmallow.exceptions import ValidationError
 
-        return load_job(spec.pipeline, params_override=overrides(spec, pipeline))
+        try:
+            return load_job(spec.pipeline, params_override=overrides(spec, pipeline))
+        except ValidationError as raised:
+            raise refused(spec.pipeline, str(raised)) from None
 
 
 def overrides(spec: TrainingSpec, pipeline: Pipeline) -> Overrides:

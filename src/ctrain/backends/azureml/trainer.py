@@ -13,7 +13,7 @@ from ctrain.backends.azureml.labels import asset_type, latest
 from ctrain.backends.azureml.logs import Logs
 from ctrain.backends.azureml.outputs import Outputs
 from ctrain.backends.azureml.preview import check_types, preview, read_for_azure
-from ctrain.backends.azureml.submission import submit
+from ctrain.backends.azureml.submission import load, submit
 from ctrain.backends.azureml.watching import Watch
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.errors import CtrainError, PlatformUnavailable
@@ -53,6 +53,10 @@ class AzureTrainer:
         made = preview(spec, lambda reference, kind: latest(self._workspace, reference, kind))
         check_types(spec, lambda reference, kind: asset_type(self._workspace, reference, kind))
         return made
+
+    def check(self, spec: TrainingSpec) -> None:
+        """By Azure's SDK, which is slow to import, and asks nobody."""
+        load(spec, read_for_azure(spec))
 
     def look(self, job: str) -> TrainingRun | None:
         """The job as it is now: one request while it runs. An ended one is asked for once."""

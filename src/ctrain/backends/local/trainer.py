@@ -75,6 +75,9 @@ class LocalTrainer:
             inputs=_digest_of_other_inputs(plan, spec),
         )
 
+    def check(self, spec: TrainingSpec) -> None:
+        """Nothing is left to look at: a preview has prepared all of the job."""
+
     def _steps(self, plan: JobPlan) -> Iterator[StepPreview]:
         executions = Executions(self.home.jobs / ".executions")
         identities: dict[str, str] = {}

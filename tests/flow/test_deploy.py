@@ -34,9 +34,10 @@ class SlowServing(MemoryServing):
 
 @pytest.mark.parametrize(("creating", "placing"), [(READY_SECONDS + 1, 0.0), (0.0, READY_SECONDS + 1)])
 def test_a_model_is_given_its_time_from_when_it_was_placed(
-    world: MemoryBackend, creating: float, placing: float
+    world: MemoryBackend, monkeypatch: pytest.MonkeyPatch, creating: float, placing: float
 ) -> None:
     """An endpoint that took half an hour, or a platform that throttled us as long, says nothing of the model."""
+    monkeypatch.setattr("ctrain.flow.journal.LEASE_SECONDS", 3 * READY_SECONDS)  # as a heart would keep it
     world.serving = SlowServing(clock=world.clock, creating=creating, placing=placing)
 
     release = deliver(a_plan(stages=(DEV,)), Journal(world.ports, "a test", lambda _: None))

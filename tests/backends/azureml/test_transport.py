@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -50,6 +52,50 @@ def test_a_lost_or_broken_answer_is_asked_again(
     azure.fault(act, times=2, **GET_WORKSPACE)
     assert hurried.facts.location == "westeurope"
     assert len(clock.waits) == 2
+
+
+def test_a_long_wait_is_told_of_once_a_minute(
+    azure: Loopback, place: Place, clock: CountingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits sees why; a wait that is over in a moment is not worth a word."""
+    environment(monkeypatch, azure.service_principal())
+    told: list[str] = []
+    workspace = AzureWorkspace(place.address, AzureSession(clock, told.append))
+    assert workspace.arm.get("", WORKSPACES) is not None
+    before = len(told)
+
+    azure.fault("answer", status=503, times=2, **GET_WORKSPACE)
+    assert workspace.arm.get("", WORKSPACES) is not None
+    assert told[before:] == []
+
+    azure.fault("answer", status=503, times=6, **GET_WORKSPACE)
+    assert workspace.arm.get("", WORKSPACES) is not None
+    assert len(told[before:]) == 1
+    assert told[-1].startswith("management.azure.com answers 503: trying again in ")
+
+
+def test_a_proxy_that_refuses_us_is_told_of_at_once(
+    clock: CountingClock, hurried: AzureWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wants a password, or does not let us through: neither goes away by waiting."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse, daemon=True)
+        thread.start()
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(PlatformUnavailable) as raised:
+            _ = hurried.facts
+        thread.join(5)
+
+    assert "407" in raised.value.why
+    assert clock.waits == []
 
 
 def test_the_sdk_goes_the_same_way(azure: Loopback, hurried: AzureWorkspace, clock: CountingClock) -> None:

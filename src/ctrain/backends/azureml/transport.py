@@ -5,6 +5,7 @@ An azure-core transport, so that MLClient, Arm and the credentials take it alike
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -23,8 +24,18 @@ if TYPE_CHECKING:
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 60
 
+TOLD_SECONDS: Final = 5.0
+"""From here on a wait is told of: without a word a command that cannot reach Azure looks as if it hung."""
+TOLD_EVERY: Final = 60.0
+"""Of one host no more often than that."""
+
 NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0, "retry_connect": 0, "retry_read": 0, "retry_status": 0}
 """For a client that takes this transport: it must not retry a second time."""
+
+
+_PROXY_REFUSES: Final = re.compile(r"Tunnel connection failed: 40[1357]\b")
+"""The proxy wants to know who we are, or does not let us through: that does not go away by itself. The words are those
+of Python's http.client, in what urllib3 raises."""
 
 
 class Tokens(Protocol):
@@ -43,7 +54,7 @@ class PatientTransport(HttpTransport[Any, Any]):
     """Sends, waits and sends again. Safe in threads: each has a session of its own.
 
     Only what `may_reach` allows is asked for (None: anything). A token goes only where `may_see_token` says; where it
-    is refused, `tokens` gives another one, once.
+    is refused, `tokens` gives another one, once. `tell` hears of waits that are long enough to wonder about.
     """
 
     def __init__(
@@ -55,6 +66,7 @@ class PatientTransport(HttpTransport[Any, Any]):
         tokens: Tokens | None = None,
         patience: Patience | None = None,
         marked: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._patience = patience or Patience()
@@ -62,6 +74,8 @@ class PatientTransport(HttpTransport[Any, Any]):
         self._may_reach = may_reach
         self._tokens = tokens
         self._marked = marked
+        self._tell = tell
+        self._told: dict[str, float] = {}
         self._mine = threading.local()
 
     def send(self, request: Any, **options: Any) -> Any:
@@ -84,7 +98,17 @@ class PatientTransport(HttpTransport[Any, Any]):
                 if failure is not None:
                     raise failure
                 return answer
+            if self._clock.monotonic() - started + wait > TOLD_SECONDS:
+                self._tell_of(urlsplit(request.url).hostname or "", answer, wait)
             self._clock.sleep(wait)
+
+    def _tell_of(self, host: str, answer: Any, wait: float) -> None:
+        now = self._clock.monotonic()
+        if now - self._told.get(host, -TOLD_EVERY) < TOLD_EVERY:
+            return
+        self._told[host] = now
+        trouble = "cannot be reached" if answer is None else f"answers {answer.status_code}"
+        self._tell(f"{host} {trouble}: trying again in {wait:.0f} s")
 
     def _once(self, request: Any, options: dict[str, Any]) -> tuple[Any, AzureError | None]:
         try:
@@ -154,7 +178,9 @@ def _bearer(request: Any) -> str:
 
 
 def _may_pass(answer: Any, failure: AzureError | None) -> bool:
-    return failure is not None or answer.status_code in RETRIED
+    if failure is not None:
+        return not _PROXY_REFUSES.search(str(failure))
+    return answer.status_code in RETRIED
 
 
 def _rewind(request: Any) -> bool:

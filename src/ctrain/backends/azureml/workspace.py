@@ -78,7 +78,7 @@ class AzureSession:
         def of_signing_in(url: str) -> bool:
             return urlsplit(url).scheme == "https"  # the CI's own token goes to the CI, wherever it says it is
 
-        return PatientTransport(self.clock, may_see_token=of_signing_in, marked=True)
+        return PatientTransport(self.clock, may_see_token=of_signing_in, marked=True, tell=self._tell)
 
     @cached_property
     def credential(self) -> Credential:
@@ -99,6 +99,7 @@ class AzureSession:
             may_see_token=lambda url: is_service(url, cloud),
             may_reach=lambda url: is_trusted(url, cloud),
             tokens=self.credential,
+            tell=self._tell,
         )
 
     def container(self, account: str, container: str, secret: str | None) -> ContainerClient:
@@ -120,7 +121,7 @@ class AzureSession:
                 url,
                 container,
                 credential=self.credential if secret is None else secret,
-                transport=PatientTransport(self.clock, may_see_token=is_account, tokens=tokens),
+                transport=PatientTransport(self.clock, may_see_token=is_account, tokens=tokens, tell=self._tell),
                 **NO_RETRIES,
             )
 

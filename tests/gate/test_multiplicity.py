@@ -17,7 +17,7 @@ def questions(p_values: list[float]) -> list[Refuses]:
 
 
 @given(P_VALUES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     """Any p-values: the same refusals."""
     expected = set(np.flatnonzero(multipletests(p_values, 0.025, "holm")[0]).tolist())
@@ -25,7 +25,7 @@ def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
 
 
 @given(P_VALUES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_benjamini_hochberg_is_that_of_statsmodels(p_values: list[float]) -> None:
     """Any p-values: the same refusals."""
     expected = set(np.flatnonzero(multipletests(p_values, 0.025, "fdr_bh")[0]).tolist())

@@ -18,6 +18,9 @@ average_precision those of the positives; without them the intervals of few posi
 and average_precision have theirs on the logit scale (Boyd, Eng & Page, Area under the Precision-Recall Curve, 2013):
 that of average_precision on 300 rows then holds the truth in 94.3% of simulations, instead of 92.9%.
 
+One model's losses have long tails, and their intervals are moved by what skewness does to them (`bounds`): the rate at
+which a model at its ceiling passes goes from 4.5% to 3.2% for log_loss on 300 rows. Paired differences are less skewed.
+
 A relative difference is (challenger - champion) / |champion|, and its interval takes the champion's own error in: by
 the delta method where influences are known (psi of c / b is (psi_c - c / b psi_b) / b), by the draws otherwise.
 """
@@ -101,8 +104,9 @@ def _of_one(metric: str, evidence: Evidence, by: Statistics) -> tuple[float, Bou
     own = of_model(metric, evidence, by.threshold)
     if metric == "accuracy" and evidence.group is None:
         return own.value, _wilson(own.value, evidence.rows)
-    found = _around(metric, own.value, own.psi, evidence)
-    return own.value, bounds.on_logits(own.value, found) if METRICS[metric].reads == "ranks" else found
+    ranks = METRICS[metric].reads == "ranks"
+    found = _around(metric, own.value, own.psi, evidence, skewed=not ranks)
+    return own.value, bounds.on_logits(own.value, found) if ranks else found
 
 
 def compare(metric: str, evidence: Evidence, by: Statistics, *, relative: bool = False) -> Difference:
@@ -160,11 +164,11 @@ def _difference(
     return replace(made, low=low, high=high, bounds=kept)
 
 
-def _around(metric: str, middle: float, psi: Floats, evidence: Evidence) -> Bounds:
+def _around(metric: str, middle: float, psi: Floats, evidence: Evidence, *, skewed: bool = False) -> Bounds:
     """The interval of a sum of influences; it has a width wherever unseen rows could still tell."""
     positive = evidence.label == 1
     if evidence.classes or METRICS[metric].tasks == ("ranking",):
-        return _around_units(metric, middle, psi, evidence)
+        return _around_units(metric, middle, psi, evidence, skewed=skewed)
     if metric == "auc":
         variance, freedom = auc_variance(psi, positive, evidence.group)
     else:
@@ -172,7 +176,8 @@ def _around(metric: str, middle: float, psi: Floats, evidence: Evidence) -> Boun
     if metric == "average_precision":
         freedom = units_of(positive, evidence.group) - 1
     if variance > 0:
-        return bounds.of_students_t(middle, float(np.sqrt(variance)), freedom)
+        skewness = _skewness(psi, evidence.group) if skewed else 0.0
+        return bounds.of_students_t(middle, float(np.sqrt(variance)), freedom, skewness=skewness)
     if METRICS[metric].reads == "ranks":
         return bounds.of_unseen(middle, min(units_of(positive, evidence.group), units_of(~positive, evidence.group)))
     if METRICS[metric].reads == "decisions":
@@ -180,13 +185,20 @@ def _around(metric: str, middle: float, psi: Floats, evidence: Evidence) -> Boun
     return bounds.at(middle, middle)
 
 
-def _around_units(metric: str, middle: float, psi: Floats, evidence: Evidence) -> Bounds:
+def _around_units(metric: str, middle: float, psi: Floats, evidence: Evidence, *, skewed: bool) -> Bounds:
     """Where it takes rows (or groups) of any kind to tell."""
     variance, freedom = mean_variance(psi, evidence.group)
     if variance > 0:
-        return bounds.of_students_t(middle, float(np.sqrt(variance)), freedom)
+        skewness = _skewness(psi, evidence.group) if skewed else 0.0
+        return bounds.of_students_t(middle, float(np.sqrt(variance)), freedom, skewness=skewness)
     unseen = METRICS[metric].reads == "decisions" or METRICS[metric].span == 1
     return bounds.of_unseen(middle, evidence.units) if unseen else bounds.at(middle, middle)
+
+
+def _skewness(psi: Floats, group: Categories | None) -> float:
+    """Of a sum of influences."""
+    total = psi if group is None else np.bincount(group.codes, weights=psi, minlength=len(group.names))
+    return float((total**3).sum() / (total @ total) ** 1.5)
 
 
 def mean_variance(psi: Floats, group: Categories | None) -> tuple[float, float]:

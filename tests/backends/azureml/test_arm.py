@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -60,7 +61,18 @@ def test_a_refusal_is_an_error_of_ours_with_azures_words(
     with pytest.raises(error) as told:
         workspace.arm.put("onlineEndpoints/visits", ENDPOINTS, {})
     assert re.search(r"Because: Azure says so \[request 4711, ours [0-9a-f-]{36}\]", told.value.why)
-    assert told.value.what == "could not write onlineEndpoints/visits"
+    assert told.value.what == f"could not write onlineEndpoints/visits in the workspace {workspace.address.workspace}"
+
+
+@pytest.mark.parametrize("wrong", ["subscription_id", "resource_group", "workspace"])
+def test_a_workspace_that_is_not_there_is_told_as_such(workspace: AzureWorkspace, wrong: str) -> None:
+    """Whatever was looked for in it: the name that is wrong is in the file."""
+    nobody = "99999999-0000-4000-8000-000000000001"
+    elsewhere = AzureWorkspace(replace(workspace.address, **{wrong: nobody}), workspace.session)
+    with pytest.raises(UsageError) as told:
+        list(elsewhere.arm.list("onlineEndpoints", ENDPOINTS))
+    assert told.value.why.startswith("backends.azureml, or a stage's azureml, names what is not there")
+    assert nobody in told.value.why
 
 
 def test_the_missing_action_is_named(azure: Loopback, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +85,9 @@ def test_the_missing_action_is_named(azure: Loopback, place: Place, monkeypatch:
     assert workspace.facts.location == place.location
     with pytest.raises(NotAllowed) as told:
         workspace.arm.put("onlineEndpoints/visits", ENDPOINTS, {"location": "x", "properties": {"authMode": "Key"}})
-    assert "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write" in told.value.hint
+    action, a = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write", place.address
+    assert f"ask for a role with {action} on the workspace {a.workspace} in {a.resource_group};" in told.value.hint
+    assert len(f"{told.value.why} {told.value.hint}") < 500  # Azure's own words say it all again, at length
 
 
 @pytest.mark.parametrize("body", ["<html>proxy</html>", "[", ""])

@@ -146,7 +146,7 @@ class Arm:
             if not following:
                 return
             status, body = self._requests.send(
-                "GET", following, needs=needed_action(self._path(path), "read"), doing=f"list {path}"
+                "GET", following, needs=needed_action(self._path(path), "read"), doing=self._doing("list", path)
             )
 
     def put(self, path: str, api_version: str, body: Json) -> Json:
@@ -184,14 +184,20 @@ class Arm:
             query={"api-version": api_version, **(query or {})},
             needs=needed_action(self._path(path), action),
             idempotent=idempotent,
-            doing=f"{VERBS[method]} {path or 'the workspace'}",
+            doing=self._doing(VERBS[method], path),
         )
+
+    def _doing(self, verb: str, path: str) -> str:
+        """`read jobs/x in the workspace y`: of several, which one."""
+        _, found, workspace = self._root.partition("/workspaces/")
+        where = f"the workspace {workspace}" if found else ""
+        return f"{verb} {path} in {where}" if path and where else f"{verb} {path or where or 'it'}"
 
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")
 
     def _missing(self, method: str, path: str, body: Json) -> None:
-        raise error_of(refusal_of(404, body, last_request.get()), f"{VERBS[method]} {path}")
+        raise error_of(refusal_of(404, body, last_request.get()), self._doing(VERBS[method], path))
 
 
 def needed_action(path: str, action: str) -> str | None:

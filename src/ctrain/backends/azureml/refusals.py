@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ctrain.backends.azureml.bodies import Json, items, section, text
@@ -32,6 +32,7 @@ _QUOTA_WORDS: Final = re.compile(
 )
 _ACTION: Final = re.compile(r"perform action '([^']+)'", re.I)
 _SCOPE: Final = re.compile(r"over scope '([^']+)'", re.I)
+_WORKSPACE: Final = re.compile(r"/resourceGroups/([^/]+)/.*/workspaces/([^/]+)", re.I)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,9 @@ def error_of(refusal: Refusal, doing: str, needs: str | None = None) -> CtrainEr
             return NotAllowed(what, why=why, hint="Azure does not accept the sign-in: run `ctrain doctor`")
         case 403:
             return _forbidden(refusal, what, needs)
+        case 404 if refusal.code in {"SubscriptionNotFound", "ResourceGroupNotFound"} or _no_workspace(refusal):
+            why = f"backends.azureml, or a stage's azureml, names what is not there: {why}"
+            return UsageError(what, why=why, hint="correct it there, or sign in to the tenant that has it")
         case 404 | 410:
             return UsageError(what, why=why, hint="check the names under backends.azureml, and run `ctrain doctor`")
         case 409 | 412 | 304:
@@ -109,6 +113,11 @@ def error_of(refusal: Refusal, doing: str, needs: str | None = None) -> CtrainEr
     return PlatformUnavailable(what, why=why, hint="run the same command again in a while; it continues from what is")
 
 
+def _no_workspace(refusal: Refusal) -> bool:
+    """Whether ARM means the workspace itself, and not what was looked for in it."""
+    return refusal.code == "ResourceNotFound" and bool(re.search(r"/workspaces/[^/']+'", refusal.message))
+
+
 def _forbidden(refusal: Refusal, what: str, needs: str | None) -> NotAllowed:
     """403: the action that is missing, from what Azure says, else what we know that it takes."""
     if refusal.code == "RequestDisallowedByPolicy":
@@ -116,11 +125,18 @@ def _forbidden(refusal: Refusal, what: str, needs: str | None) -> NotAllowed:
     if refusal.code == "AuthenticationFailed":
         return NotAllowed(what, why=refusal.said, hint=STORE_KEY)
     action = _ACTION.search(refusal.message)
-    scope = _SCOPE.search(refusal.message)
     missing = action[1] if action else needs
     if missing is None:
         hint = "ask for a role on the workspace that allows it; docs/azure-ml.md lists what ctrain needs"
         return NotAllowed(what, why=refusal.said, hint=hint)
-    where = f" on {scope[1]}" if scope else ""
+    said = replace(refusal, message="").said if action else refusal.said  # its words are the action and our names again
+    scope = _SCOPE.search(refusal.message)
+    where = _where(scope[1]) if scope else ""
     hint = f"ask for a role with {missing}{where}; after a role is given it takes a few minutes to count"
-    return NotAllowed(what, why=f"the action {missing} is not permitted; {refusal.said}", hint=hint)
+    return NotAllowed(what, why=f"the action {missing} is not permitted; {said}", hint=hint)
+
+
+def _where(scope: str) -> str:
+    """Where the role is needed: roles are given on a workspace or what is around it, not on what is in it."""
+    found = _WORKSPACE.search(scope)
+    return f" on the workspace {found[2]} in {found[1]}" if found else f" on {scope}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ctrain.data import DataVersion, SampleSpec
 from ctrain.digest import tree_digest
-from ctrain.errors import Conflict, DataError, PipelineError, PlatformUnavailable, TrainingFailed
+from ctrain.errors import Conflict, DataError, NoAnswer, PipelineError, TrainingFailed
 from ctrain.events import Event, from_json, to_json
 from ctrain.ports import Backend, Lease
 from ctrain.project import Project
@@ -230,6 +230,17 @@ class MemoryServing:
             self.writes += 1
             self.endpoints[endpoint] = replace(seen, traffic=made)
 
+    def mirror(self, endpoint: str, mirror: Traffic) -> None:
+        seen, wanted = self._known(endpoint), live(mirror)
+        for name, percent in wanted.items():
+            deployment = seen.deployments.get(name)
+            unfit = deployment is None or not deployment.healthy or seen.traffic.get(name, 0) > 0
+            if unfit or percent > 50 or len(wanted) > 1:
+                raise Conflict(f"{name} cannot take {percent}% of mirrored traffic", why="Azure's rule", hint="less")
+        if wanted != dict(seen.mirror):
+            self.writes += 1
+            self.endpoints[endpoint] = replace(seen, mirror=wanted)
+
     def remove(self, endpoint: str, deployment: str) -> None:
         seen = self._known(endpoint)
         if seen.traffic.get(deployment, 0) > 0:
@@ -243,7 +254,7 @@ class MemoryServing:
     def score(self, endpoint: str, request: Request) -> Answer:
         seen = self._known(endpoint)
         if not seen.running:
-            raise PlatformUnavailable(f"{endpoint} does not answer", why="it is down", hint="bring it up")
+            raise NoAnswer(f"{endpoint} does not answer", why="it is down", hint="bring it up")
         self.asked += 1
         name = request.deployment or next(iter(live(seen.traffic)), None)
         if name is None or name not in seen.deployments:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,19 +14,24 @@ from ctrain.rollout import (
     Create,
     DeploymentSettings,
     Done,
+    Mirror,
     Place,
     Reject,
     Remove,
     Restored,
     Rollout,
+    RolloutSettings,
     Seen,
     Shift,
     Smoke,
     Stuck,
     Wait,
+    Watch,
+    Yield,
     deployment_of,
     live,
     next_step,
+    split,
 )
 from ctrain.serving import Deployment, DeploymentState, Endpoint
 from ctrain.verdict import Outcome
@@ -146,9 +153,9 @@ def test_a_deployments_name_tells_its_version_and_settings() -> None:
     other = deployment_of(a_version(2), DeploymentSettings(instance_count=2))
 
     assert again == TARGET
-    assert other.name != TARGET.name
-    assert TARGET.name.startswith("v2-")
-    assert len(TARGET.name) <= 32
+    assert other.name != NEW
+    assert NEW.startswith("v2-")
+    assert len(NEW) <= 32
 
 
 outcomes = st.none() | st.sampled_from(Outcome)
@@ -205,4 +212,71 @@ def test_what_was_given_up_gets_no_traffic_again(seen: Seen) -> None:
     action = next_step(WANTED, seen)
 
     if seen.rejected is not None and seen.before is not None:
-        assert isinstance(action, Shift | Remove | Restored | Stuck | Create)
+        assert isinstance(action, Shift | Remove | Restored | Stuck | Create | Yield)
+
+
+CANARY = Rollout("prod", TARGET, RolloutSettings("canary", steps=(10, 50, 100), bake="5m", mirror=10))
+shares = st.integers(0, 100)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 98), min_size=1), shares)
+def test_a_split_sums_to_100_and_keeps_the_proportions(parts: dict[str, int], share: int) -> None:
+    """Whatever served before, each of them loses its part to within one percent."""
+    total = sum(parts.values())
+    before = {name: percent * 100 // total for name, percent in parts.items()}
+    before[max(before, key=before.__getitem__)] += 100 - sum(before.values())
+
+    made = split(before, "new", share)
+
+    assert sum(made.values()) == 100
+    assert made["new"] == share
+    assert all(abs(made[name] - percent * (100 - share) / 100) < 1 for name, percent in live(before).items())
+
+
+@pytest.mark.parametrize(
+    ("traffic", "mirror", "watched", "action"),
+    [
+        ({OLD: 100}, {}, {}, Mirror({NEW: 10})),
+        ({OLD: 100}, {NEW: 10}, {}, Watch(NEW, 0)),
+        ({OLD: 100}, {NEW: 10}, {0: Outcome.PASS}, Mirror({})),
+        ({OLD: 100}, {}, {0: Outcome.PASS}, Shift({OLD: 90, NEW: 10})),
+        ({OLD: 90, NEW: 10}, {}, {0: Outcome.PASS}, Watch(NEW, 10)),
+        ({OLD: 90, NEW: 10}, {}, {0: Outcome.PASS, 10: Outcome.PASS}, Shift({OLD: 50, NEW: 50})),
+        (
+            {OLD: 50, NEW: 50},
+            {},
+            {0: Outcome.PASS, 10: Outcome.PASS, 50: Outcome.PASS},
+            Shift({OLD: 0, NEW: 100}),
+        ),
+        (
+            {OLD: 90, NEW: 10},
+            {},
+            {0: Outcome.PASS, 10: Outcome.FAIL},
+            Reject(NEW, "watching it at 10% of the traffic ended in fail"),
+        ),
+        (
+            {OLD: 90, NEW: 10},
+            {},
+            {0: Outcome.PASS, 10: Outcome.INCONCLUSIVE},
+            Reject(NEW, "watching it at 10% of the traffic ended in inconclusive"),
+        ),
+    ],
+)
+def test_the_steps_of_a_canary(
+    traffic: dict[str, int], mirror: dict[str, int], watched: dict[int, Outcome], action: Action
+) -> None:
+    """Mirrored, then step by step; each is watched before the next, and anything but a pass ends it."""
+    endpoint = replace(an_endpoint(traffic, *BOTH), mirror=mirror)
+    seen = Seen(endpoint, before={OLD: 100}, smoked=Outcome.PASS, watched=watched)
+
+    assert next_step(CANARY, seen) == action
+
+
+def test_what_somebody_else_did_is_left_alone() -> None:
+    """A split that is none of this rollout's."""
+    endpoint = an_endpoint({OLD: 73, NEW: 27}, *BOTH)
+
+    action = next_step(CANARY, Seen(endpoint, before={OLD: 100}, smoked=Outcome.PASS))
+
+    assert isinstance(action, Yield)
+    assert "73%" in action.why

@@ -141,6 +141,37 @@ class Shifted:
 
 
 @dataclass(frozen=True)
+class Mirroring:
+    """A share of the live requests is about to be copied to a deployment; or, where it is empty, no more."""
+
+    stage: str
+    traffic: Traffic
+    kind: Literal["mirroring"] = "mirroring"
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A deployment is about to be watched at this share of the traffic (0: mirrored), for so many seconds."""
+
+    stage: str
+    deployment: str
+    share: int
+    seconds: float
+    kind: Literal["watching"] = "watching"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A deployment was watched at this share of the traffic (0: mirrored)."""
+
+    stage: str
+    deployment: str
+    share: int
+    verdict: Verdict
+    kind: Literal["watched"] = "watched"
+
+
+@dataclass(frozen=True)
 class Rejected:
     """A deployment was given up; `log` is the end of what it printed."""
 
@@ -228,6 +259,9 @@ What = (
     | Smoked
     | Shifting
     | Shifted
+    | Mirroring
+    | Watching
+    | Watched
     | Rejected
     | Removing
     | Promoted
@@ -291,7 +325,7 @@ def _after(release: Release, event: Event) -> Release:
             return replace(release, crowned=True)
         case Closed(ending, why):
             return replace(release, ending=ending, why=why, closed=event.at)
-        case RolloutBegan() | Smoked() | Rejected() | Promoted() | Restored() | RolledBack():
+        case RolloutBegan() | Smoked() | Watched() | Rejected() | Promoted() | Restored() | RolledBack():
             return _at_stage(release, event.at, event.what)
         case (
             Submitting()
@@ -301,6 +335,8 @@ def _after(release: Release, event: Event) -> Release:
             | Placing()
             | Shifting()
             | Shifted()
+            | Mirroring()
+            | Watching()
             | Removing()
             | Crowning()
             | Opened()
@@ -312,7 +348,7 @@ def _after(release: Release, event: Event) -> Release:
 def _at_stage(
     release: Release,
     at: datetime,
-    what: RolloutBegan | Smoked | Rejected | Promoted | Restored | RolledBack,
+    what: RolloutBegan | Smoked | Watched | Rejected | Promoted | Restored | RolledBack,
 ) -> Release:
     match what:
         case RolloutBegan(stage, deployment, before):
@@ -320,6 +356,9 @@ def _at_stage(
         case Smoked(stage, _, live, verdict):
             record = _record(release, stage)
             record = replace(record, proven=verdict) if live else replace(record, smoked=verdict)
+        case Watched(stage, _, share, verdict):
+            record = _record(release, stage)
+            record = replace(record, watched={**record.watched, share: verdict})
         case Rejected(stage, _, why):
             record = replace(_record(release, stage), rejected=why)
         case Promoted(stage):

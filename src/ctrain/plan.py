@@ -223,7 +223,9 @@ def _foreseen(gate: GateSettings, trigger: Trigger, facts: Facts, sample: Sample
 def _why_deploy(stage: Stage, endpoint: Endpoint | None) -> str:
     if endpoint is None:
         return f"{stage.endpoint} does not exist yet"
+    way = stage.rollout
+    how = f"; {way.strategy}, watched for {way.at_least:g} s at least" if way.watches else ""
     serving = [endpoint.deployments[name] for name in live(endpoint.traffic) if name in endpoint.deployments]
     if not serving:
         return f"{stage.endpoint} serves nothing yet"
-    return f"{stage.endpoint} serves " + ", ".join(f"{d.model}:{d.model_version}" for d in serving)
+    return f"{stage.endpoint} serves " + ", ".join(f"{d.model}:{d.model_version}" for d in serving) + how

@@ -146,6 +146,13 @@ class Serving(Protocol):
         """
         ...
 
+    def mirror(self, endpoint: str, mirror: Traffic) -> None:
+        """Copy that percentage of the live requests to one deployment at 0%, and drop its answers; `{}` ends it.
+
+        Raises Conflict for more than 50%, more than one deployment, or one that is not healthy or has live traffic.
+        """
+        ...
+
     def remove(self, endpoint: str, deployment: str) -> None:
         """Take a deployment away; an absent one is fine. `look` may show it as being deleted until it is gone.
 
@@ -156,7 +163,7 @@ class Serving(Protocol):
     def score(self, endpoint: str, request: Request) -> Answer:
         """Ask, as a user would. An answer of any status is an answer.
 
-        Raises PlatformUnavailable where no answer came.
+        Raises NoAnswer where it was asked and no answer came, and PlatformUnavailable where it could not be asked.
         """
         ...
 

@@ -53,6 +53,7 @@ class StageRecord:
     before: Traffic | None = None
     smoked: Verdict | None = None
     proven: Verdict | None = None
+    watched: Mapping[int, Verdict] = field(default_factory=dict)
     rejected: str | None = None
     promoted: datetime | None = None
     restored: bool = False

@@ -54,7 +54,7 @@ class ServingContract:
         assert first.scoring_url.endswith("/score")
 
     def test_the_life_of_an_endpoint(self, serving: Serving, make: Make, clock: Clock) -> None:
-        """Placed at 0%, asked by name, given the traffic, replaced, and taken away: one story, as it is used."""
+        """Placed at 0%, asked by name, given the traffic, mirrored to, replaced, and taken away: one story, as it is used."""
         serving.create(ENDPOINT)
         blue, green = make("blue"), make("green")
 
@@ -82,6 +82,14 @@ class ServingContract:
         with pytest.raises(Conflict):
             serving.remove(ENDPOINT, "blue")
         assert self.split(serving) == {"blue": 100}
+
+        serving.mirror(ENDPOINT, {"green": 10})
+        assert self.mirrored(serving) == {"green": 10}
+        for refused in ({"green": 60}, {"blue": 10}, {"absent": 10}):
+            with pytest.raises(Conflict):
+                serving.mirror(ENDPOINT, refused)
+        serving.mirror(ENDPOINT, {})
+        assert self.mirrored(serving) == {}
 
         serving.route(ENDPOINT, {"blue": 10, "green": 90})
         serving.route(ENDPOINT, {"blue": 10})
@@ -142,6 +150,12 @@ class ServingContract:
         seen = serving.look(ENDPOINT)
         assert seen is not None
         return live(seen.traffic)
+
+    @staticmethod
+    def mirrored(serving: Serving) -> dict[str, int]:
+        seen = serving.look(ENDPOINT)
+        assert seen is not None
+        return live(seen.mirror)
 
     @staticmethod
     def deployments(serving: Serving) -> list[str]:

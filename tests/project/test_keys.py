@@ -50,6 +50,7 @@ def test_the_keys_of_a_section_under_a_free_name_are_known() -> None:
         "approval",
         "smoke",
         "deployment",
+        "rollout",
         "azureml",
         "auth_mode",
         "identity",

@@ -14,6 +14,7 @@ from ctrain.gate.phrases import two_digits
 from ctrain.gate.power import WANTED
 from ctrain.plan import Deploy, Gate, Plan, PlanStep, Register, Train
 from ctrain.release import Ending, Release
+from ctrain.rollout import at_share
 from ctrain.training import TrainingRun
 from ctrain.verdict import Finding, Outcome, Verdict
 from ctrain.version import ModelVersion
@@ -248,6 +249,8 @@ def release(record: Release, events: Sequence[Event]) -> str:
                 passed = sum(finding.outcome is Outcome.PASS for finding in verdict.findings)
                 told = f"{verdict.outcome}, {passed} of {len(verdict.findings)} checks passed"
                 lines += ["", f"smoke tests at {name}, {how}: {told}", *([] if verdict.passed else _findings(verdict))]
+        for share, verdict in stage.watched.items():
+            lines += ["", f"watched at {name}, {at_share(share)}: {verdict.outcome}", *_findings(verdict)]
     return "\n".join([*lines, "", *_happened(events)])
 
 

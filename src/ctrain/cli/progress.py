@@ -16,6 +16,7 @@ from ctrain.cli.terminal import duration, mark, say
 from ctrain.events import Event
 from ctrain.flow.journal import Asking, News, Waiting
 from ctrain.ports import Backend
+from ctrain.rollout import at_share
 from ctrain.training import JobStatus, StepRun, TrainingRun
 from ctrain.verdict import Outcome, Verdict
 
@@ -96,8 +97,22 @@ class Progress:
             case events.Promoted(stage, deployment):
                 took = duration((event.at - self.began.get(stage, event.at)).total_seconds())
                 self._line("✓", "green", stage, f"{deployment} serves, after {took}")
+            case events.Mirroring() | events.Watching() | events.Watched():
+                self._watch(event.what)
             case _:
                 self._trouble(event)
+
+    def _watch(self, what: events.Mirroring | events.Watching | events.Watched) -> None:
+        match what:
+            case events.Mirroring(stage, traffic):
+                copied = ", ".join(f"{percent}% to {name}" for name, percent in traffic.items()) or "no more"
+                self._line("→", None, stage, f"mirror live requests: {copied}")
+            case events.Watching(stage, deployment, share, seconds):
+                self._line("→", None, stage, f"watch {deployment} {at_share(share)} for {duration(seconds)}")
+            case events.Watched(stage, deployment, share, verdict):
+                self._verdict(stage, f"{deployment} {at_share(share)}: {verdict.outcome}", verdict, every=True)
+            case _:
+                assert_never(what)
 
     def _submitting(self, job: str, *, adopted: bool) -> None:
         if adopted:

@@ -12,6 +12,7 @@ from ctrain.flow.judge import blocking_reason
 from ctrain.flow.prepare import scoring_digest
 from ctrain.flow.roll_back import taken_back
 from ctrain.flow.smoke_test import smoke_test
+from ctrain.flow.watch import watch
 from ctrain.plan import Deploy
 from ctrain.release import Ending, Release
 from ctrain.rollout import Rollout, Seen, Stage, deployment_of, next_step
@@ -83,7 +84,7 @@ def _roll_out(release: Release, step: Deploy, journal: Journal) -> Release:
             hint="run `ctrain run`, or `ctrain train` and `ctrain gate`, first",
         )
     stage = step.stage
-    wanted = Rollout(stage.endpoint, deployment_of(release.version, stage.deployment, step.code))
+    wanted = Rollout(stage.endpoint, deployment_of(release.version, stage.deployment, step.code), stage.rollout)
     began = journal.at.clock.monotonic()
     while True:
         waited = journal.at.clock.monotonic() - began
@@ -96,6 +97,12 @@ def _roll_out(release: Release, step: Deploy, journal: Journal) -> Release:
                 return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, f"{stage.name}: {why}"))
             case rollout.Stuck(why):
                 return journal.record(release.id, events.Closed(Ending.NOT_RESTORED, f"{stage.name}: {why}"))
+            case rollout.Yield(why):
+                raise Conflict(
+                    f"somebody else changes {stage.endpoint}",
+                    why=why,
+                    hint="look at `ctrain status`; once its traffic is as it should be, run again",
+                )
             case rollout.Wait(name):
                 journal.tell(Waiting(stage.name, name, waited))
                 journal.beat()
@@ -129,7 +136,15 @@ def step_to(release: Release, stage: str) -> Deploy:
 
 
 Effect = (
-    rollout.Create | rollout.Begin | rollout.Place | rollout.Smoke | rollout.Shift | rollout.Reject | rollout.Remove
+    rollout.Create
+    | rollout.Begin
+    | rollout.Place
+    | rollout.Smoke
+    | rollout.Shift
+    | rollout.Mirror
+    | rollout.Watch
+    | rollout.Reject
+    | rollout.Remove
 )
 
 
@@ -153,6 +168,14 @@ def _act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Re
             journal.record(release.id, events.Shifting(name, traffic))
             serving.route(endpoint, traffic)
             return journal.record(release.id, events.Shifted(name, traffic))
+        case rollout.Mirror(traffic):
+            journal.record(release.id, events.Mirroring(name, traffic))
+            serving.mirror(endpoint, traffic)
+        case rollout.Watch(deployment, share):
+            seconds = stage.rollout.bake_seconds
+            journal.record(release.id, events.Watching(name, deployment, share, seconds))
+            verdict = watch(release, stage, deployment, journal, live=share > 0)
+            return journal.record(release.id, events.Watched(name, deployment, share, verdict))
         case rollout.Reject(deployment, why):
             log = serving.logs(endpoint, deployment)
             return journal.record(release.id, events.Rejected(name, deployment, why, log))
@@ -186,6 +209,9 @@ def _look(release: Release, stage: Stage, journal: Journal, *, overdue: bool) ->
     if record is None:
         return Seen(endpoint)
     why = record.rejected
+    for verdict in record.watched.values():
+        if why is not None and not verdict.passed:
+            why = f"{why}: {blocking_reason(verdict)}"
     if why is not None and record.smoked is not None and not record.smoked.passed:
         why = f"{why}: {blocking_reason(record.smoked)}"
     return Seen(
@@ -193,6 +219,7 @@ def _look(release: Release, stage: Stage, journal: Journal, *, overdue: bool) ->
         before=record.before,
         smoked=record.smoked.outcome if record.smoked else None,
         proven=record.proven.outcome if record.proven else None,
+        watched={share: verdict.outcome for share, verdict in record.watched.items()},
         rejected=why,
         overdue=overdue,
     )

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ctrain.bake import BakeSettings
 from ctrain.document import Keys, Plain, nearest
 from ctrain.gate import Problem
 from ctrain.gate import check as check_gate
 from ctrain.project.keys import ANY
 from ctrain.project.project import rule_of, workspace_of
 from ctrain.project.refusals import dotted
-from ctrain.project.settings import DataUse, ProjectFile, Trigger, TriggerSettings
+from ctrain.project.settings import DataUse, ProjectFile, StageSettings, Trigger, TriggerSettings
+from ctrain.rollout import seconds_of
 from ctrain.serving import WorkspaceAddress
 
 NAME = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9])*")
@@ -64,6 +66,14 @@ BOUNDS: Mapping[Keys, Bound] = {
     ("data", "sample", "fraction"): Bound(0, 1, above=True),
     ("backends", "local", "cores"): Bound(1, 1024),
     ("stages", ANY, "smoke", "golden"): Bound(0, 1000),
+    ("stages", ANY, "rollout", "mirror"): Bound(0, 50),
+    ("stages", ANY, "rollout", "judge", "errors"): Bound(0, 0.5, above=True),
+    ("stages", ANY, "rollout", "judge", "changed"): Bound(0, 0.5, above=True),
+    ("stages", ANY, "rollout", "judge", "p95_ms"): Bound(0, above=True),
+    ("stages", ANY, "rollout", "judge", "tolerance"): Bound(0),
+    ("stages", ANY, "rollout", "judge", "per_second"): Bound(0, 50, above=True),
+    ("stages", ANY, "rollout", "judge", "min_requests"): Bound(1, 1_000_000),
+    ("stages", ANY, "rollout", "judge", "false_alarms"): Bound(0, 0.5, above=True),
     ("stages", ANY, "smoke", "tolerance"): Bound(0),
     ("stages", ANY, "smoke", "p95_ms"): Bound(0, above=True),
     ("stages", ANY, "smoke", "load", "seconds"): Bound(0, 600, above=True),
@@ -201,6 +211,7 @@ def _stages(file: ProjectFile) -> Iterator[Problem]:
                 "give each stage its own endpoint",
             )
         owners.setdefault(place, name)
+        yield from _rollout(keys, stage)
         if stage.azureml is not None and file.backends.azureml is None:
             yield Problem(
                 (*keys, "azureml"),
@@ -208,6 +219,55 @@ def _stages(file: ProjectFile) -> Iterator[Problem]:
                 "there is no `backends.azureml`, which says where the project itself is",
                 "add it with subscription_id, resource_group and workspace",
             )
+
+
+def _rollout(keys: Keys, stage: StageSettings) -> Iterator[Problem]:
+    """What a strategy needs: time to watch in, something to ask, and a limit to judge by."""
+    at, settings = (*keys, "rollout"), stage.rollout
+    try:
+        bake = seconds_of(settings.bake)
+    except ValueError as problem:
+        yield Problem((*at, "bake"), f"`{dotted((*at, 'bake'))}` is no duration", str(problem), "such as `bake: 5m`")
+        return
+    if settings.strategy == "direct":
+        if bake > 0 or settings.mirror:
+            what = "bake" if bake > 0 else "mirror"
+            yield Problem(
+                (*at, what),
+                f"nothing is watched with the strategy `direct`, and `{what}` asks for it",
+                "a direct rollout gives all traffic at once and is done",
+                "choose `strategy: blue_green` or `canary`, or leave it out",
+            )
+        return
+    steps = list(settings.steps)
+    if settings.strategy == "canary" and (not steps or steps != sorted(set(steps)) or steps[-1] != 100 or steps[0] < 1):
+        yield Problem(
+            (*at, "steps"),
+            "the steps do not lead to all of the traffic",
+            f"they are {', '.join(map(str, steps)) or 'none'}, and have to grow from 1 or more up to 100",
+            "such as `steps: [10, 50, 100]`",
+        )
+    if bake <= 0:
+        yield Problem(
+            (*at, "strategy"),
+            f"`{settings.strategy}` has no time to watch",
+            "there is no `bake`, so that nothing could be seen before the next step",
+            "add it, such as `bake: 5m`",
+        )
+    elif settings.judge.rules == 0:
+        yield Problem(
+            (*at, "judge") if settings.judge != BakeSettings() else at,
+            "what is watched has no rule to be judged by",
+            "a rollout that nothing can stop is no proof",
+            "add one to `judge`: `errors`, `p95_ms` or `changed`",
+        )
+    elif stage.smoke.golden == 0:
+        yield Problem(
+            at,
+            "there is nothing to ask while it is watched",
+            "`smoke.golden` is 0, and those rows are what ctrain asks",
+            "leave `smoke.golden` as it is, or choose `strategy: direct`",
+        )
 
 
 def _trigger(file: ProjectFile, trigger: Trigger) -> Iterator[Problem]:

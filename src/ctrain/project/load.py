@@ -100,6 +100,7 @@ def _completed(written: ProjectFile, document: Document) -> Project:
                 stage.approval,
                 stage.smoke,
                 _deployment(written, name, document),
+                rollout=stage.rollout,
                 workspace=workspace_of(written, stage),
                 auth_mode=stage.auth_mode,
                 identity=stage.identity,

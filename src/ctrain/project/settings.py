@@ -12,7 +12,7 @@ from typing import Literal
 
 from ctrain.data import SampleSpec
 from ctrain.gate import EvaluationSettings, GateSettings
-from ctrain.rollout import DeploymentSettings
+from ctrain.rollout import DeploymentSettings, RolloutSettings
 from ctrain.serving import AuthMode, WorkspaceAddress
 from ctrain.smoke import SmokeSettings
 from ctrain.training import Scalar
@@ -92,6 +92,7 @@ class StageSettings:
     approval: Literal["none", "required"] = "none"
     smoke: SmokeSettings = field(default_factory=SmokeSettings)
     deployment: DeploymentSettings = field(default_factory=DeploymentSettings)
+    rollout: RolloutSettings = field(default_factory=RolloutSettings)
     azureml: StageWorkspace | None = None
     auth_mode: AuthMode = "key"
     identity: tuple[str, ...] = ()

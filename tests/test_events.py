@@ -34,6 +34,7 @@ EVERY_KIND: list[events.What] = [
     events.Judged(VERDICT, 400, "e"),
     events.Registering("visits", "d"),
     events.Registered(a_version()),
+    events.Approved("dev", "anna", "seen", "p"),
     events.Creating("dev", "visits-dev"),
     events.RolloutBegan("dev", "v1-a", {"v0-b": 100}),
     events.Placing("dev", "v1-a"),

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal, assert_never
 
 from ctrain.plan import Plan
-from ctrain.release import Ending, Release, StageRecord
+from ctrain.release import Approval, Ending, Release, StageRecord
 from ctrain.serving import Traffic
 from ctrain.training import TrainingRun
 from ctrain.verdict import Verdict
@@ -91,6 +91,17 @@ class RolloutBegan:
     deployment: str
     before: Traffic
     kind: Literal["rollout_began"] = "rollout_began"
+
+
+@dataclass(frozen=True)
+class Approved:
+    """A person lets the release go to a stage: on this proof, and on no other (see `Release.proof`)."""
+
+    stage: str
+    who: str
+    reason: str
+    proof: str
+    kind: Literal["approved"] = "approved"
 
 
 @dataclass(frozen=True)
@@ -253,6 +264,7 @@ What = (
     | Judged
     | Registering
     | Registered
+    | Approved
     | Creating
     | RolloutBegan
     | Placing
@@ -321,6 +333,8 @@ def _after(release: Release, event: Event) -> Release:
             return replace(release, verdict=verdict, rows=rows, evidence=evidence, looks=release.looks + 1)
         case Registered(version):
             return replace(release, version=version)
+        case Approved(stage, who, reason, proof):
+            return replace(release, approvals={**release.approvals, stage: Approval(who, reason, proof, event.at)})
         case Crowned():
             return replace(release, crowned=True)
         case Closed(ending, why):

@@ -111,6 +111,7 @@ class Plan:
     gate: GateSettings
     policy: str
     steps: tuple[PlanStep, ...]
+    allow_older: bool = False
 
     @property
     def comparable(self) -> bool:

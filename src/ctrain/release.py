@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -67,6 +68,16 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """Who let a release go to a stage, why, and on what proof."""
+
+    who: str
+    reason: str
+    proof: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Release:
     """One pass of one commit. Made by `events.replay`, never stored as such.
 
@@ -83,6 +94,7 @@ class Release:
     looks: int = 0
     version: ModelVersion | None = None
     stages: Mapping[str, StageRecord] = field(default_factory=dict)
+    approvals: Mapping[str, Approval] = field(default_factory=dict)
     crowned: bool = False
     ending: Ending | None = None
     why: str = ""
@@ -107,12 +119,26 @@ class Release:
         return champion.digest in (self.plan.champion.digest, self.version.digest if self.version else "")
 
     @property
+    def proof(self) -> str:
+        """A sha256 over what a person approves: this model, judged on this evidence, against this champion."""
+        champion = self.plan.champion.digest if self.plan.champion else ""
+        parts = (self.version.digest if self.version else "", self.evidence or "", champion, self.plan.policy)
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+    def approved(self, stage: str) -> bool:
+        """Whether a person has approved it for that stage as it is now."""
+        approval = self.approvals.get(stage)
+        return approval is not None and approval.proof == self.proof
+
+    @property
     def waits_for(self) -> str | None:
         """The stage that a person must let it go to next, if that is what it waits for."""
         if self.ended or self.version is None:
             return None
         ahead = next((step for step in self.plan.deploys if not self.serves(step.stage.name)), None)
-        return ahead.stage.name if ahead is not None and ahead.waits else None
+        if ahead is None or not ahead.waits or self.approved(ahead.stage.name):
+            return None
+        return ahead.stage.name
 
     def with_stage(self, name: str, record: StageRecord) -> Release:
         return replace(self, stages={**self.stages, name: record})

@@ -12,7 +12,8 @@ from ctrain.training import Scalar
 class Source:
     """The commit we run for. Without a git repository `commit` and `branch` are empty.
 
-    `dirty` says that the working tree differs from the commit; `run_url` is the CI run that called us, if any.
+    `committed` is when it was committed, in ISO 8601 and UTC; `dirty` says that the working tree differs from it;
+    `run_url` is the CI run that called us, if any.
     """
 
     commit: str = ""
@@ -21,6 +22,7 @@ class Source:
     pull_request: str = ""
     author: str = ""
     run_url: str = ""
+    committed: str = ""
 
     @property
     def short(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,15 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_a_clean_tree_is_its_commit(repository: Path) -> None:
-    """Commit, branch and author; nothing is dirty."""
+    """Commit, branch, author and time; nothing is dirty."""
     commit = git(repository, "rev-parse", "HEAD")
 
-    assert read_source(repository) == Source(commit=commit, branch="trunk", author="Anna Ö")
+    seconds = int(git(repository, "log", "-1", "--format=%ct"))
+
+    read = read_source(repository)
+
+    committed = datetime.fromtimestamp(seconds, UTC).isoformat()
+    assert read == Source(commit=commit, branch="trunk", author="Anna Ö", committed=committed)
 
 
 @pytest.mark.parametrize("change", ["edited", "untracked"])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.repository import Repository
@@ -23,7 +22,8 @@ ROLLOUT = (
     " judge: {errors: 0.05, p95_ms: 2000, changed: 0.2, per_second: 10, min_requests: 15}}"
 )
 BREAKS = SCORING.replace(
-    "def run(raw):", "asked = 0\n\n\ndef run(raw):\n    global asked\n    asked += 1\n    assert asked < 60, 'out of memory'"
+    "def run(raw):",
+    "asked = 0\n\n\ndef run(raw):\n    global asked\n    asked += 1\n    assert asked < 60, 'out of memory'",
 )
 BODY = json.dumps({"input_data": {"columns": ["x"], "index": [0], "data": [[0.5]]}}).encode()
 
@@ -43,18 +43,14 @@ def client(repository: Repository, answers: Counter[tuple[int, str]]) -> Iterato
     """Asks prod through its endpoint, ten times a second; counts statuses by who answered."""
     (stage,) = [s for s in repository.ctrain("status", "--json").document["status"]["stages"] if s["stage"] == "prod"]
     key = (repository.root / ".ctrain" / "endpoints" / "tiny-prod" / "key").read_text().strip()
-    request = urllib.request.Request(stage["endpoint"]["scoring_url"], BODY, {"Authorization": f"Bearer {key}"})
-    request.add_header("Content-Type", "application/json")
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     stop = threading.Event()
 
     def ask() -> None:
-        while not stop.wait(0.1):
-            try:
-                with urllib.request.urlopen(request, timeout=10) as answer:
-                    answers[answer.status, answer.headers["azureml-model-deployment"]] += 1
-            except urllib.error.HTTPError as refusal:
-                with refusal:
-                    answers[refusal.code, refusal.headers["azureml-model-deployment"] or ""] += 1
+        with httpx.Client(headers=headers, timeout=10) as http:
+            while not stop.wait(0.1):
+                answer = http.post(stage["endpoint"]["scoring_url"], content=BODY)
+                answers[answer.status_code, answer.headers.get("azureml-model-deployment", "")] += 1
 
     asking = threading.Thread(target=ask)
     asking.start()

@@ -16,6 +16,7 @@ from ctrain.flow.deliver import deliver
 from ctrain.flow.deploy import deploy
 from ctrain.flow.journal import Journal
 from ctrain.flow.open_release import lock_name
+from ctrain.plan import Plan
 from ctrain.ports import Backend
 from ctrain.project import Trigger
 from ctrain.release import Ending
@@ -312,3 +313,21 @@ def test_a_release_that_another_one_overtook_is_refused_and_judged_anew(world: M
     again = run(a_plan(stages=waiting, champion=world.registry.champion("visits")))
     assert again.id == "main-b41c9e2-2"
     assert again.waits_for == "prod"
+
+
+def test_an_older_commit_does_not_take_over_from_a_newer_one(world: MemoryBackend, run: Run) -> None:
+    """A late CI run stops, and leaves what serves; unless it is told to go on."""
+    assert run(_committed("2026-02-02", a_plan(commit="b" * 40))).ending is Ending.DELIVERED
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    late = _committed("2026-01-01", a_plan(commit="a" * 40, champion=world.registry.champion("visits")))
+
+    with pytest.raises(Conflict, match="newer commit"):
+        run(late)
+    assert serves(world, DEV.endpoint) == [1]
+
+    assert run(replace(late, allow_older=True)).ending is Ending.DELIVERED
+    assert serves(world, PROD.endpoint) == [2]
+
+
+def _committed(at: str, plan: Plan) -> Plan:
+    return replace(plan, source=replace(plan.source, committed=f"{at}T00:00:00+00:00"))

@@ -115,3 +115,22 @@ def test_what_was_taken_away_cannot_be_gone_back_to(two_releases: MemoryBackend)
 
     with pytest.raises(Conflict, match="cannot be rolled back"):
         back(two_releases)
+
+
+def test_a_version_that_is_still_there_can_be_named(two_releases: MemoryBackend) -> None:
+    """Back to it, as long as its deployment is warm."""
+    journal = Journal(two_releases.ports, "anna", lambda _: None)
+
+    roll_back(PROD, "complaints", journal, last=True, to=1)
+
+    assert version_at_prod(two_releases) == 1
+
+
+@pytest.mark.parametrize("to", [7, 2])
+def test_a_version_that_is_gone_or_was_rolled_back_is_refused(two_releases: MemoryBackend, to: int) -> None:
+    """The one that is not there, and the one that was itself taken off this stage."""
+    back(two_releases)
+
+    with pytest.raises(Conflict, match="cannot be rolled back"):
+        roll_back(PROD, "again", Journal(two_releases.ports, "anna", lambda _: None), last=True, to=to)
+    assert version_at_prod(two_releases) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ctrain import flow
@@ -9,6 +10,7 @@ from ctrain.cli.session import Session, session
 from ctrain.cli.summary import show_end, show_verdict
 from ctrain.cli.terminal import give, say
 from ctrain.errors import Conflict, ExitCode
+from ctrain.flow.approve import approve as let_go
 from ctrain.flow.cancel import cancel_training
 from ctrain.flow.deliver import close, deliver
 from ctrain.flow.judge import judge
@@ -22,9 +24,9 @@ from ctrain.rollout import live
 from ctrain.verdict import Outcome
 
 
-def run(trigger: str | None, *, fresh: bool, file: Path | None, backend: str | None) -> int:
+def run(trigger: str | None, *, fresh: bool, allow_older: bool, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
-        plan = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
+        plan = replace(prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh), allow_older=allow_older)
         release = deliver(plan, s.journal)
         return show_end(release, s)
 
@@ -50,15 +52,27 @@ def gate(name: str | None, *, explain: bool, file: Path | None, backend: str | N
         return _code(release)
 
 
-def deploy(name: str | None, *, to: str, file: Path | None, backend: str | None) -> int:
+def deploy(name: str | None, *, to: str, allow_older: bool, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
         stage = s.project.stage(to)
         release = _locked(s, name)
         step = flow.deploy.step_to(release, stage.name)
-        release = flow.deploy.deploy(register(release, s.journal), step, s.journal)
+        release = flow.deploy.deploy(register(release, s.journal), step, s.journal, allow_older=allow_older)
         if all(release.serves(other.stage.name) for other in release.plan.deploys):
             release = close(release, s.journal)
         return show_end(release, s) if release.ended else _served(release, to)
+
+
+def approve(
+    name: str | None, *, stage: str, who: str | None, reason: str, file: Path | None, backend: str | None
+) -> int:
+    with session(file, backend) as s:
+        release = _locked(s, name)
+        release = let_go(release, s.project.stage(stage).name, s.journal, who=who or s.caller.name, reason=reason)
+        approval = release.approvals[stage]
+        say(f"{release.id} may go to {stage}: approved by {approval.who}, {approval.reason}", bold=True)
+        say(f"  go on      ctrain run, or ctrain deploy --to {stage} {release.id}")
+        return ExitCode.DONE
 
 
 def smoke(name: str, *, file: Path | None, backend: str | None) -> int:
@@ -76,11 +90,12 @@ def smoke(name: str, *, file: Path | None, backend: str | None) -> int:
         return _verdict_code(verdict.outcome)
 
 
-def rollback(name: str, *, reason: str, file: Path | None, backend: str | None) -> int:
+def rollback(name: str, *, to: int | None, reason: str, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
         stage = s.project.stage(name)
-        release = roll_back(stage, reason, s.journal, last=stage == s.project.stages[-1])
-        say(f"{name} serves what it served before {release.id}", bold=True)
+        release = roll_back(stage, reason, s.journal, last=stage == s.project.stages[-1], to=to)
+        what = f"version {to}" if to is not None else "what it served"
+        say(f"{name} serves {what}, as before {release.id}", bold=True)
         return ExitCode.DONE
 
 

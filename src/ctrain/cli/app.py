@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ctrain.cli.options import BackendName, File, Fresh, Json, ReleaseId, StageName, TriggerName
+from ctrain.cli.options import AllowOlder, BackendName, File, Fresh, Json, ReleaseId, StageName, TriggerName
 
 app = typer.Typer(
     name="ctrain",
@@ -47,11 +47,17 @@ def ctrain(
 
 
 @app.command()
-def run(trigger: TriggerName = None, fresh: Fresh = False, file: File = None, backend: BackendName = None) -> int:
+def run(
+    trigger: TriggerName = None,
+    fresh: Fresh = False,
+    allow_older: AllowOlder = False,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
     """Train, gate, register, deploy: all that the trigger says."""
     from ctrain.cli import acting
 
-    return acting.run(trigger, fresh=fresh, file=file, backend=backend)
+    return acting.run(trigger, fresh=fresh, allow_older=allow_older, file=file, backend=backend)
 
 
 @app.command()
@@ -107,13 +113,29 @@ def gate(
 def deploy(
     to: Annotated[str, typer.Option("--to", metavar="STAGE", help="The stage to take it to.")],
     release: ReleaseId = None,
+    allow_older: AllowOlder = False,
     file: File = None,
     backend: BackendName = None,
 ) -> int:
     """Take a release that passed the gate to a stage."""
     from ctrain.cli import acting
 
-    return acting.deploy(release, to=to, file=file, backend=backend)
+    return acting.deploy(release, to=to, allow_older=allow_older, file=file, backend=backend)
+
+
+@app.command()
+def approve(
+    stage: Annotated[str, typer.Option("--stage", metavar="STAGE", help="The stage that it may go to.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")],
+    release: ReleaseId = None,
+    who: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Who approves; else who runs this.")] = None,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
+    """Let a release go to a stage that waits for a person."""
+    from ctrain.cli import acting
+
+    return acting.approve(release, stage=stage, who=who, reason=reason, file=file, backend=backend)
 
 
 @app.command()
@@ -127,14 +149,17 @@ def smoke(stage: StageName, file: File = None, backend: BackendName = None) -> i
 @app.command()
 def rollback(
     stage: StageName,
+    to: Annotated[
+        int | None, typer.Option("--to", metavar="VERSION", help="Back to this version; else to what served before.")
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "asked for by hand",
     file: File = None,
     backend: BackendName = None,
 ) -> int:
-    """Give a stage back to the deployment before."""
+    """Give a stage back to a deployment that is still warm."""
     from ctrain.cli import acting
 
-    return acting.rollback(stage, reason=reason, file=file, backend=backend)
+    return acting.rollback(stage, to=to, reason=reason, file=file, backend=backend)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ctrain.errors import UsageError
@@ -19,10 +20,10 @@ def read_source(folder: Path, *, pull_request: str = "", branch: str = "", run_u
 
     Raises UsageError for a repository that git does not want to read: a release must not lose its commit in silence.
     """
-    head = _git(folder, "log", "-1", "--format=%H%n%an")
+    head = _git(folder, "log", "-1", "--format=%H%n%ct%n%an")
     if not head:
         return Source(pull_request=pull_request, branch=branch, run_url=run_url)
-    commit, _, author = head.partition("\n")
+    commit, seconds, author = (*head.split("\n", 2), "", "")[:3]
     told = (
         _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--", ".") or ""
     ).splitlines()
@@ -34,6 +35,7 @@ def read_source(folder: Path, *, pull_request: str = "", branch: str = "", run_u
         pull_request=pull_request,
         author=author,
         run_url=run_url,
+        committed=datetime.fromtimestamp(int(seconds), UTC).isoformat(),
     )
 
 

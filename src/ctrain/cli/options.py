@@ -22,6 +22,7 @@ TriggerName = Annotated[
     ),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew, reusing nothing.")]
+AllowOlder = Annotated[bool, typer.Option("--allow-older", help="Let an older commit take over from a newer one.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ReleaseId = Annotated[
     str | None, typer.Argument(metavar="[RELEASE]", help="The release's id; else the newest of this commit.")

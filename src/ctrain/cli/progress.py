@@ -97,6 +97,8 @@ class Progress:
             case events.Promoted(stage, deployment):
                 took = duration((event.at - self.began.get(stage, event.at)).total_seconds())
                 self._line("✓", "green", stage, f"{deployment} serves, after {took}")
+            case events.Approved(stage, who, reason):
+                self._line("✓", "green", stage, f"approved by {who}: {reason}")
             case events.Mirroring() | events.Watching() | events.Watched():
                 self._watch(event.what)
             case _:

@@ -83,7 +83,8 @@ def show_verdict(judged: Release | Verdict) -> None:
 def _show_waiting(release: Release) -> int:
     stage = release.waits_for or "?"
     say(f"{release.id} waits for a person to let it go to {stage}", color="yellow", bold=True)
-    say(f"  go on      ctrain deploy --to {stage} {release.id}")
+    say(f"  approve    ctrain approve {release.id} --stage {stage} --reason ..., and run again")
+    say(f"  or         ctrain deploy --to {stage} {release.id}")
     return ExitCode.UNDECIDED
 
 

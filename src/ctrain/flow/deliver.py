@@ -42,7 +42,7 @@ def deliver(plan: Plan, journal: Journal) -> Release:
             case Deploy():
                 if release.waits_for == step.stage.name:
                     return release
-                release = deploy(release, step, journal)
+                release = deploy(release, step, journal, allow_older=plan.allow_older)
             case _:
                 assert_never(step)
     return close(release, journal)

@@ -20,10 +20,11 @@ TAKEN_BACK = "rolled-back"
 """Under this name the ledger keeps which versions were taken back, and from which stages."""
 
 
-def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool) -> Release:
+def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool, to: int | None = None) -> Release:
     """The release whose version was taken off the stage; at the last stage the champion moves back as well.
 
-    Raises Conflict where there is nothing to go back to, and NotRestored where it could not be done.
+    It goes back to what served before, or to the version `to`. Raises Conflict where there is nothing to go back to, or
+    that version was itself rolled back there, and NotRestored where it could not be done.
     """
     journal.lock(stage.lock)
     endpoint = journal.at.serving(stage).look(stage.endpoint)
@@ -34,9 +35,12 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool) -> Releas
             why="no release that the ledger knows serves it",
             hint="see `ctrain status`",
         )
-    kept = [name for name in release.stages[stage.name].before or {} if name in endpoint.deployments]
+    before = (
+        release.stages[stage.name].before or {} if to is None else _of_version(to, stage, endpoint, release, journal)
+    )
+    kept = [name for name in before if name in endpoint.deployments]
     endpoint = revive(release, stage, kept, journal)
-    target = _target(stage, endpoint, release)
+    target = _target(stage, endpoint, release, before)
     journal.record(release.id, events.Shifting(stage.name, target))
     journal.at.serving(stage).route(stage.endpoint, dict.fromkeys(endpoint.traffic, 0) | dict(target))
     journal.record(release.id, events.Shifted(stage.name, target))
@@ -82,9 +86,23 @@ def newest_first(ledger: LedgerReader) -> Iterator[Release]:
             yield release
 
 
-def _target(stage: Stage, endpoint: Endpoint, release: Release) -> Traffic:
+def _of_version(to: int, stage: Stage, endpoint: Endpoint, release: Release, journal: Journal) -> Traffic:
+    """All of the traffic for the deployment of that version, which must be there and not have been rolled back."""
+    model = release.plan.model
+    found = [one.name for one in endpoint.deployments.values() if (one.model, one.model_version) == (model, to)]
+    version = next((one for one in journal.at.registry.versions(model) if one.version == to), None)
+    taken = taken_back(version, journal.at.ledger).get(stage.name) if version else None
+    if not found or taken is not None:
+        raise Conflict(
+            f"{stage.name} cannot be rolled back to {model}:{to}",
+            why=f"it was rolled back there itself: {taken}" if taken else "no deployment of it is there any more",
+            hint="see `ctrain status` for what is there; deploy an earlier commit with `ctrain run`",
+        )
+    return {found[0]: 100}
+
+
+def _target(stage: Stage, endpoint: Endpoint, release: Release, before: Traffic) -> Traffic:
     record = release.stages[stage.name]
-    before = record.before or {}
     if not before or record.deployment in before:
         raise Conflict(
             f"{stage.name} cannot be rolled back",

@@ -91,7 +91,7 @@ def watch(release: Release, stage: Stage, deployment: str, journal: Journal, *, 
 
 
 def _agree(one: bytes, other: bytes, tolerance: float) -> bool:
-    """Whether two answers give scores that are no further apart; where they are none, whether they are the same JSON."""
+    """Whether two answers give scores no further apart than that; where they are none, whether they are the same."""
     try:
         pairs = list(zip(read_scores(one), read_scores(other), strict=True))
     except ValueError:

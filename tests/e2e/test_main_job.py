@@ -191,3 +191,28 @@ def test_13_history_tells_every_release(repository: Repository) -> None:
 
     assert [release["ending"] for release in told] == ["delivered", "delivered", "rolled back", "rejected", "delivered"]
     assert repository.ctrain("history").out.count("main-") == 4
+
+
+def test_14_the_gate_can_be_asked_tried_and_tested(repository: Repository) -> None:
+    """Pictures of an old verdict, another gate on its rows, and a self-test: none of them records anything."""
+    before = len(repository.ctrain("history", "--json").document["history"])
+    name = next(
+        one["release"]
+        for one in repository.ctrain("history", "--json").document["history"]
+        if one["ending"] == "rejected"
+    )
+    (repository.root / "lax.yaml").write_text(
+        "gate: {metrics: {brier: {direction: down, rule: absolute, ceiling: 0.9}}}"
+    )
+
+    explained = repository.ctrain("gate", name, "--explain")
+    lax = repository.ctrain("gate", name, "--policy", "lax.yaml")
+    tested = repository.ctrain("gate", "--self-test")
+    found_out = repository.ctrain("gate", "--self-test", "--policy", "lax.yaml")
+
+    assert (explained.code, lax.code, tested.code, found_out.code) == (3, 0, 0, 3), explained.err + tested.err
+    assert "●" in explained.out
+    assert "nothing is recorded" in lax.err
+    assert "answers shuffled among the rows: fail" in tested.out
+    assert "lets a bad model through" in found_out.out
+    assert len(repository.ctrain("history", "--json").document["history"]) == before

@@ -12,6 +12,7 @@
       NotAllowed             9   not signed in, or not allowed
       Conflict              10   somebody else holds the lock, or changed what we were changing
       PlatformUnavailable   11   quota, capacity, or the platform stayed unavailable
+        NoAnswer                 a deployment was asked, and did not answer
 
 A rejected model is a verdict, not an error: see `ctrain.verdict`.
 """
@@ -169,3 +170,7 @@ class PlatformUnavailable(CtrainError):
     """Quota, capacity, a full disk, a taken port: the platform cannot do it now."""
 
     exit_code = ExitCode.UNAVAILABLE
+
+
+class NoAnswer(PlatformUnavailable):
+    """A deployment was asked and did not answer, which counts against it; that it could not be asked does not."""

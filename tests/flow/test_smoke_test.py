@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ctrain.errors import PlatformUnavailable
+from ctrain.errors import NoAnswer, PlatformUnavailable
 from ctrain.flow.journal import LEASE_SECONDS, Journal
 from ctrain.flow.smoke_test import smoke_test
 from ctrain.serving import Answer, DeploymentSpec, Request
@@ -92,6 +92,22 @@ def test_golden_rows_that_are_gone_prove_nothing(world: MemoryBackend, deploymen
     world.ledger.kept.clear()
 
     with pytest.raises(PlatformUnavailable, match="cannot be made"):
+        a_verdict(world, deployment, SmokeSettings(golden=3))
+
+
+def test_what_could_not_be_asked_is_not_judged(world: MemoryBackend, deployment: str) -> None:
+    """The way in was not found: no word on the model. That it gives no answer is one."""
+
+    def no_way_in(spec: DeploymentSpec, request: Request) -> Answer:
+        raise PlatformUnavailable("no key", why="Azure's answer could not be used", hint="try again")
+
+    def silent(spec: DeploymentSpec, request: Request) -> Answer:
+        raise NoAnswer("no answer", why="the connection broke", hint="see the log")
+
+    world.serving.model = silent
+    assert a_verdict(world, deployment, SmokeSettings(golden=3)).outcome is Outcome.FAIL
+    world.serving.model = no_way_in
+    with pytest.raises(PlatformUnavailable, match="no key"):
         a_verdict(world, deployment, SmokeSettings(golden=3))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import cycle
 from threading import Event
 
-from ctrain.errors import PlatformUnavailable
+from ctrain.errors import NoAnswer, PlatformUnavailable
 from ctrain.flow.journal import Asking, Journal
 from ctrain.flow.judge import golden_of
 from ctrain.ports import Backend
@@ -77,7 +77,7 @@ def _alive(at: Backend, stage: Stage, deployment: str) -> Finding:
 def _ask(at: Backend, stage: Stage, case: Case, deployment: str, *, named: bool) -> tuple[Finding, Answer | None]:
     try:
         answer = at.serving(stage).score(stage.endpoint, Request(case.body, deployment if named else None))
-    except PlatformUnavailable as failure:
+    except NoAnswer as failure:
         return Finding(case.name, Outcome.FAIL, f"no answer: {failure.why}"), None
     return judge(case, answer, deployment, stage.smoke.tolerance), answer
 
@@ -96,7 +96,7 @@ def _load(journal: Journal, stage: Stage, golden: Golden, deployment: str, load:
             place = (row + first) % len(golden.rows)
             try:
                 answer = serving.score(stage.endpoint, Request(golden.body(place, place + 1), deployment))
-            except PlatformUnavailable:
+            except NoAnswer:
                 failures += 1
                 continue
             seconds.append(answer.seconds)

@@ -26,7 +26,7 @@ from ctrain.backends.azureml.serving.observed import auth_mode_of
 from ctrain.backends.azureml.serving.resources import Resources
 from ctrain.backends.azureml.serving.settling import looks
 from ctrain.backends.azureml.workspace import AzureWorkspace
-from ctrain.errors import CtrainError, NotAllowed, PlatformUnavailable
+from ctrain.errors import CtrainError, NoAnswer, NotAllowed, PlatformUnavailable
 from ctrain.ports import Clock
 from ctrain.secrecy import redacted
 from ctrain.serving import Answer, AuthMode, Request, Traffic
@@ -91,9 +91,10 @@ class Scoring:
     def ask(self, endpoint: str, request: Request, slowest: float = 0.0) -> Answer:
         """One answer, of whatever status. `slowest`: seconds after which the platform itself gives up; 0: not known.
 
-        Raises PlatformUnavailable where none came, Conflict where there is no endpoint, and NotAllowed where we are not
-        let in: that says nothing of a model. A request that may have been received is not sent again; one that was
-        refused at the door, with 401, is, once, with a new credential.
+        Raises NoAnswer where none came, PlatformUnavailable where the way in could not be found, Conflict where there
+        is no endpoint, and NotAllowed where we are not let in: all but the first say nothing of a model. A request that
+        may have been received is not sent again; one that was refused at the door, with 401, is, once, with a new
+        credential.
         """
         headers = {"Content-Type": request.content_type}
         if request.deployment is not None:
@@ -158,7 +159,7 @@ class Scoring:
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as problem:
-            raise PlatformUnavailable(
+            raise NoAnswer(
                 f"the endpoint {endpoint} gave no answer",
                 why=f"{_told(problem)} [client request {trace}]",
                 hint="see `ctrain status`; where it is slow, raise the deployment's request_timeout_ms",

@@ -23,7 +23,7 @@ from ctrain.backends.local.serving.folder import Contact, Folder, tail
 from ctrain.backends.local.serving.remote import ask, asleep, scoring_url
 from ctrain.backends.local.serving.surroundings import bare_environment
 from ctrain.backends.local.serving.wish import Placement, check_name
-from ctrain.errors import Conflict, PlatformUnavailable, UsageError
+from ctrain.errors import Conflict, NoAnswer, PlatformUnavailable, UsageError
 from ctrain.serving import Answer, DeploymentSpec, Endpoint, Request, Traffic
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class LocalServing:
                 scoring_url(wish) if wish else "", content=request.body, headers=headers, timeout=request.timeout
             )
         except httpx.HTTPError as problem:
-            raise PlatformUnavailable(
+            raise NoAnswer(
                 f"the endpoint {endpoint} gave no answer",
                 why=str(problem) or type(problem).__name__,
                 hint="see `ctrain local status`; `ctrain local up` starts it",

@@ -116,6 +116,20 @@ def test_who_waits_is_told_who_holds_the_lock_since_when_and_in_which_run(make: 
     assert url not in repr(lease)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_lock_that_runs_out_before_it_is_signed_is_taken_again(make: Make, azure: Loopback, method: str) -> None:
+    """Storage may ask for a longer wait than a lease lasts; then nobody has the lock, and nobody else is to blame."""
+    locks = make("one")
+    locks.release(locks.acquire("release/1", "one", 60))
+    path = r".*/locks/release%2F1\.json(?!.*comp=lease).*"
+    azure.fault("answer", host=BLOBS, method=method, path=path, status=429, headers={"Retry-After": "100"})
+
+    lease = locks.acquire("release/1", "one", 60)
+
+    locks.verify(lease)
+    assert lease.token == 2
+
+
 def test_tokens_grow_with_each_holder(make: Make) -> None:
     """In this process and in others."""
     tokens = []

@@ -33,6 +33,9 @@ LONGEST: Final = 60
 BEATS: Final = 3
 """How often a lease is renewed within the time it lasts: two renewals may fail before it is lost."""
 
+SIGNINGS: Final = 3
+"""How often a lock is taken whose lease runs out before it is signed."""
+
 AGAIN: Final = 5.0
 """Real seconds until a renewal that failed for another reason than a lost lease is tried again."""
 
@@ -113,9 +116,19 @@ class Locks:
         """Take the lock; it lasts 15 to 60 seconds at a time. Raises Conflict, naming who holds it."""
         clock, lasts = self._workspace.clock, int(min(LONGEST, max(SHORTEST, seconds)))
         blob = self._workspace.blobs.get_blob_client(self._path(name))
-        key, asked, now = str(uuid.uuid4()), clock.monotonic(), clock.now()
-        self._take(blob, name, lasts, key)
-        token = self._sign(blob, key, Holder(0, holder, now.isoformat(), self._run_url))
+        token: int | None = None
+        for _ in range(SIGNINGS):
+            key, asked, now = str(uuid.uuid4()), clock.monotonic(), clock.now()
+            self._take(blob, name, lasts, key)
+            token = self._sign(blob, key, Holder(0, holder, now.isoformat(), self._run_url))
+            if token is not None:
+                break
+        else:
+            raise PlatformUnavailable(
+                f"could not take the lock {name!r}",
+                why=f"each time it had run out, after {lasts} seconds, before we could write who has it",
+                hint="Azure's storage is too slow now: try again in some minutes",
+            )
         lease = Lease(name, holder, token, now, now + timedelta(seconds=lasts))
         with self._mine:
             held = Held(lease, blob, key, lasts, asked + lasts, lease.expires, time.monotonic() + self._pause(lasts))
@@ -195,17 +208,20 @@ class Locks:
             hint="wait for that run to end, or stop it; the lock of a run that died frees itself within a minute",
         )
 
-    def _sign(self, blob: BlobClient, key: str, holder: Holder) -> int:
-        """Write who has it into the blob, under the lease, with a token above the last one's."""
-        from azure.core.exceptions import AzureError
+    def _sign(self, blob: BlobClient, key: str, holder: Holder) -> int | None:
+        """Write who has it into the blob, under the lease, with a token above the last one's; that token. None where
+        the lease ran out meanwhile: storage may make us wait for longer than it lasts."""
+        from azure.core.exceptions import AzureError, HttpResponseError
 
         with translated("write who holds a lock", needs=WRITES):
             try:
                 token = Holder.read(blob.download_blob(lease=key).readall()).token + 1
                 blob.upload_blob(replace(holder, token=token).written(), overwrite=True, lease=_client(blob, key))
-            except BaseException:  # an interrupt as well: what is not signed must not stay taken
+            except BaseException as failure:  # an interrupt as well: what is not signed must not stay taken
                 with suppress(AzureError):
                     _client(blob, key).release()
+                if isinstance(failure, HttpResponseError) and failure.status_code == 412:
+                    return None
                 raise
         return token
 

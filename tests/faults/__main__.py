@@ -23,7 +23,7 @@ from tests.e2e.azure import azure_tiny
 from tests.faults.release import Trial
 from tests.faults.sites import Place
 from tests.faults.table import FAULTS
-from tests.faults.trial import Case, Result, learn, some, try_all
+from tests.faults.trial import Case, Result, learn, learn_fresh, some, try_all
 
 HOURS = 4 * 3600.0
 
@@ -84,20 +84,29 @@ def _beside(count: int, faults: Sequence[str] | None, folder: Path) -> list[Line
 
 def _tried(asked: argparse.Namespace, folder: Path) -> Iterator[Line]:
     """All that is asked for, told as it comes."""
-    began = time.monotonic()
     with running(folder / "azure", HOURS) as azure, pytest.MonkeyPatch.context() as patch:
         trial = Trial(azure_tiny(folder / "tiny", azure, patch))
         places = learn(trial)
         print(f"{len(places)} calls x {len(FAULTS)} faults", flush=True)
         with trial.client():
             for cases in _chosen(asked, places):
-                met = 0
-                for met, result in enumerate(try_all(trial, cases), start=1):  # noqa: B007  counts
-                    line = Line.of(result)
-                    _tell(line, asked.told)
-                    yield line
-                minutes = (time.monotonic() - began) / 60
-                print(f"{minutes:5.1f} min  {cases[0].fault}: met at {met} of {len(cases)} calls", flush=True)
+                yield from _told(asked, trial, cases)
+        trial.fresh = True
+        places = learn_fresh(trial)
+        print(f"and {len(places)} calls of a first delivery", flush=True)
+        for cases in _chosen(asked, places):
+            yield from _told(asked, trial, cases)
+
+
+def _told(asked: argparse.Namespace, trial: Trial, cases: list[Case]) -> Iterator[Line]:
+    """What came of these, told at once."""
+    began, met = time.monotonic(), 0
+    for result in try_all(trial, cases):
+        line, met = Line.of(result), met + 1
+        _tell(line, asked.told)
+        yield line
+    minutes = (time.monotonic() - began) / 60
+    print(f"{cases[0].fault}: met at {met} of {len(cases)} calls in {minutes:.1f} minutes", flush=True)
 
 
 def _chosen(asked: argparse.Namespace, places: Sequence[Place]) -> Iterator[list[Case]]:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,13 +84,15 @@ class State:
 
 @dataclass
 class Trial:
-    """A project that is delivered to one stage, in another workspace than its own."""
+    """A project that is delivered to one stage, in another workspace than its own; to a new endpoint each time where it
+    is `fresh`."""
 
     tiny: AzureTiny
     factor: float = 0.9
     before: float = 0.9
     refused: list[str] = field(default_factory=list)
     release: str = ""
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         self.tiny.repository.edit("ctrain.yaml", "deploy: [dev, test, prod]", "deploy: [prod]")
@@ -106,6 +109,13 @@ class Trial:
         """From now on a model is trained that has not been trained before."""
         self.factor = round(self.factor - 0.0001, 4)
         self.refused.clear()
+        if self.fresh:
+            self._another_endpoint()
+
+    def _another_endpoint(self) -> None:
+        self.azure.control("DELETE", f"{self.tiny.places['prod'].arm_id}/onlineEndpoints")
+        file = self.tiny.repository.root / "ctrain.yaml"
+        file.write_text(file.read_text().replace(self.endpoint, f"tiny-prod-{uuid.uuid4().hex[:8]}"))
 
     def project(self) -> Project:
         project = load_project(self.tiny.repository.root / "ctrain.yaml")
@@ -152,7 +162,8 @@ class Trial:
         made = self.azure.calls(method="PUT", path=r".*/jobs/ctrain-[0-9a-f]{20}-\d+")
         jobs = {call["path"] for call in made if call["status"] in (0, 200, 201) or call["fault"] == "answer after"}
         versions = len(at.registry.versions("tiny"))
-        return State(_served(endpoint), champion.version if champion else None, versions, len(jobs))
+        served = 0 if self.fresh and not (endpoint and live(endpoint.traffic)) else _served(endpoint)
+        return State(served, champion.version if champion else None, versions, len(jobs))
 
     def twice(self) -> list[str]:
         """What the ledger tells more than once of the release that came to its end last, and happens once in each."""

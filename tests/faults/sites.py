@@ -19,6 +19,7 @@ _CHANGING: Final = (
     r"\d{8}\.json",
     r"models/tiny/versions/\d+",
     r"tiny-\d+\.json",
+    r"tiny-prod-[0-9a-f]{8}",
 )
 """Parts of a path that are another in each release."""
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ctrain.errors import ExitCode
 from tests.faults.release import HANGS, Outcome, State, Trial
-from tests.faults.sites import Place, Site, places_of, site_of
+from tests.faults.sites import Place, places_of, site_of
 from tests.faults.table import FAULTS, WAITED_OUT
 
 RUNS = 300
 """Runs in a row that one release may take before it counts as one that never gets there."""
 
+
+MAKING = re.compile(r"/onlineEndpoints(/[^/?]*)?\\?\?")
+"""In the expression of a call to an endpoint, or to all."""
 
 LATER = 90.0
 """Seconds between two runs: a lock that could not be given back has run out by then."""
@@ -66,13 +71,22 @@ class Story:
 
 def learn(trial: Trial) -> list[Place]:
     """Deliver three times without a fault; the calls of the third are the places, as all later ones are like it."""
-    mark = 0
-    for _ in range(3):
-        trial.another_model()
-        mark = trial.azure.mark()
-        outcome = trial.run()
-        assert outcome.code == 0, outcome.told
-    return places_of(trial.azure.calls(since=mark))
+    for _ in range(2):
+        _delivered(trial)
+    return places_of(_delivered(trial))
+
+
+def learn_fresh(trial: Trial) -> list[Place]:
+    """Of a delivery to an endpoint that is not there yet, what has to do with endpoints."""
+    return [place for place in places_of(_delivered(trial)) if MAKING.search(place.site.target)]
+
+
+def _delivered(trial: Trial) -> list[dict[str, Any]]:
+    trial.another_model()
+    mark = trial.azure.mark()
+    outcome = trial.run()
+    assert outcome.code == 0, outcome.told
+    return trial.azure.calls(since=mark)
 
 
 def some(places: Sequence[Place], seed: int, count: int) -> list[Case]:
@@ -87,58 +101,40 @@ def try_all(trial: Trial, cases: Sequence[Case]) -> Iterator[Result]:
 
     All are armed at once. Where a release is delivered in one run, each of those that it met did no harm. A run that
     ended and had met only one shows what that one leads to; if it had met several, the last one is tried again alone,
-    and the others together. Where the model is asked, each is alone: what it answers may be the end of a release.
+    and the others together. Where something is wrong each half is tried again, down to a single one. Where the model is
+    asked, each is alone: what it answers may be the end of a release.
     """
-    pending = [case for case in cases if not case.asks]
     alone = [case for case in cases if case.asks]
-    while pending:
-        again: list[Case] = []
-        yield from _tried(trial, pending, alone, again, together=True)
-        pending = again
-    yield from _tried(trial, alone, [], [], together=False)
+    yield from _tried(trial, [case for case in cases if not case.asks], alone)
+    yield from _tried(trial, alone, None)
 
 
-def _tried(
-    trial: Trial, pending: list[Case], last: list[Case], others: list[Case], *, together: bool
-) -> Iterator[Result]:
-    """Releases, until all are met, or two in a row met none; what is unclear of a run is put to `last` and `others`."""
-    in_vain = 0
+def _tried(trial: Trial, cases: Sequence[Case], alone: list[Case] | None) -> Iterator[Result]:
+    """Releases, until all are met, or two in a row met none. Those that are to be tried alone are put to `alone`; where
+    there is no such list each is, and each run meets one."""
+    pending, in_vain = list(cases), 0
     while pending and in_vain < 2:
-        story = tell(trial, pending, together=together)
-        in_vain = 0 if story.met else in_vain + 1
-        pending[:] = [case for case in pending if case not in story.met]
+        story = tell(trial, pending, together=alone is not None)
+        met = story.met
+        pending = [case for case in pending if case not in met]
         wrong = tuple(judged(trial, story))
-        if wrong and len(story.met) != 1:
-            found = _found(trial, story, wrong)
-            yield found
-            others += [case for case in story.met if case != found.case]
+        in_vain = 0 if met else in_vain + 1
+        if wrong and len(met) > 1:
+            sys.stderr.write(f"looking for which of {len(met)} led to: {wrong[0][:300]}\n")
+            for half in (met[: len(met) // 2], met[len(met) // 2 :]):
+                yield from _tried(trial, half, alone)
             continue
-        for met, outcome in story.runs:
-            if len(met) == 1 or outcome.code == ExitCode.DONE:
-                yield from _results(story, met, outcome, wrong)
+        if wrong and not met:
+            yield Result(pending[0], story.end.code, "no fault was met", False, wrong)
+        for some_met, outcome in story.runs:
+            if len(some_met) == 1 or outcome.code == ExitCode.DONE or alone is None:
+                for case in some_met:
+                    yield Result(case, outcome.code, outcome.told, story.end.code == ExitCode.DONE, wrong)
             else:
-                last += met[-1:]
-                others += met[:-1]
-        if not together and not story.met:
+                alone += some_met[-1:]
+                pending += some_met[:-1]
+        if not met:
             pending.append(pending.pop(0))
-
-
-def _results(story: Story, met: Sequence[Case], outcome: Outcome, wrong: tuple[str, ...]) -> Iterator[Result]:
-    for case in met:
-        yield Result(case, outcome.code, outcome.told, story.end.code == ExitCode.DONE, wrong)
-
-
-def _found(trial: Trial, story: Story, wrong: tuple[str, ...]) -> Result:
-    """Which of those that a release met led to what is wrong: each half of them is tried again."""
-    met = story.met
-    sys.stderr.write(f"looking for which of {len(met)} led to: {wrong[0][:300]}\n")
-    for half in (met[: len(met) // 2], met[len(met) // 2 :]):
-        again = tell(trial, half, together=True) if half else Story(story.start)
-        why = tuple(judged(trial, again)) if again.met else ()
-        if why:
-            return _found(trial, again, why) if len(again.met) > 1 else next(_results(again, *again.runs[0], why))
-    case = met[-1] if met else Case(Place(Site("", "", ""), 0, 0), "none")
-    return Result(case, story.end.code, f"together with {len(met) - 1} others: {story.end.told}", False, wrong)
 
 
 def tell(trial: Trial, cases: Sequence[Case], *, together: bool) -> Story:

@@ -14,7 +14,7 @@ class Entry:
 
     `started` is virtual time; `fault` names what was done to the call on demand; `problem` says what the loopback
     itself could not do: an unknown host, a path that is not modelled, or a bug of ours. `sent` is the JSON of the
-    request's body, for ARM and the regional planes. `target` is path and query as they came, which faults are picked by.
+    request's body, for ARM and the regional planes. `target` is path and query as they came: faults go by it.
     """
 
     method: str

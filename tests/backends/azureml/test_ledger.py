@@ -232,6 +232,19 @@ def test_evidence_costs_one_call_to_keep_and_one_to_read(ledger: AzureLedger, az
     assert calls(azure, mark) == [("PUT", 201), ("GET", 206)]
 
 
+@pytest.mark.parametrize("rest", [b'{"release": "r-1", "at"', b"\x00\xff\n", b"7\n"])
+def test_a_damaged_record_is_told_with_its_blob_and_line(
+    ledger: AzureLedger, workspace: AzureWorkspace, rest: bytes
+) -> None:
+    """Another version of ctrain would be no way out; the blob's history may be one."""
+    ledger.append(an_event())
+    workspace.blobs.get_blob_client("ctrain/visits/releases/r-1.jsonl").append_block(rest)
+
+    with pytest.raises(PlatformUnavailable, match="record of r-1 is damaged") as told:
+        AzureLedger(workspace, "visits").events("r-1")
+    assert "line 2 of the blob releases/r-1.jsonl" in told.value.why
+
+
 def test_a_record_that_cannot_be_read_is_named(ledger: AzureLedger, workspace: AzureWorkspace) -> None:
     """Somebody else's, or a later version's."""
     ledger.append(an_event())

@@ -279,6 +279,22 @@ def test_the_champion_is_read_in_one_call_and_crowned_again_without_a_write(
     assert {call["method"] for call in azure.calls(since=mark)} == {"GET"}
 
 
+def test_a_models_name_is_one_projects(registry: AzureRegistry, workspace: AzureWorkspace, tmp_path: Path) -> None:
+    """Another's champion is neither compared with nor replaced: its project serves it."""
+    ours, theirs = (AzureRegistry(workspace, lambda _: workspace, project=name) for name in ("visits", "other"))
+    version = registered(ours, a_model(tmp_path / "model"))
+    ours.crown(version)
+
+    assert ours.champion("visits") == version
+    assert registry.champion("visits") == version
+    other = theirs.register("visits", (files := a_model(tmp_path / "other", a="2")), tree_digest(files), a_lineage())
+    with pytest.raises(UsageError, match="the model visits is the project visits's"):
+        theirs.crown(other)
+    with pytest.raises(UsageError, match="the model visits is the project visits's"):
+        theirs.champion("visits")
+    assert ours.champion("visits") == version
+
+
 def test_only_a_version_that_is_there_is_crowned(registry: AzureRegistry, tmp_path: Path) -> None:
     """By number and digest."""
     made = registered(registry, a_model(tmp_path / "m"))

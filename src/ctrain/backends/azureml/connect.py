@@ -42,7 +42,7 @@ def connect_azureml(project: Project, clock: Clock, say: Callable[[str], None], 
     return Backend(
         name="azureml",
         trainer=AzureTrainer(own),
-        registry=AzureRegistry(own, workspace, settings.registry),
+        registry=AzureRegistry(own, workspace, settings.registry, project.name),
         serving=lambda stage: serving(stage.workspace or settings.address, stage.auth_mode, stage.identity),
         data=AzureData(own, settings.compute, project.pipeline),
         ledger=AzureLedger(own, project.name, run_url),

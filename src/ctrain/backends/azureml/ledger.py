@@ -213,13 +213,28 @@ def _line(event: Event, lease: Lease | None, mark: str) -> bytes:
     return json.dumps(told).encode() + b"\n"
 
 
+def _told(line: str, number: int, release: str) -> dict[str, str | int]:
+    """The line's JSON. Storage appends a line whole or not at all, so one that is none was damaged from outside."""
+    try:
+        told: object = json.loads(line)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise PlatformUnavailable(
+            f"the ledger's record of {release} is damaged",
+            why=f"line {number} of the blob releases/{release}{_SUFFIX} is not what was written",
+            hint="restore an earlier version of that blob in the default datastore; who deletes it forgets the release",
+        )
+    return told
+
+
 def _events(content: bytes, release: str) -> tuple[Event, ...]:
     """The events of the lines, without those whose writer's lock had been somebody else's before they came."""
     tokens: dict[str, int] = {}
     found: list[Event] = []
-    for line in content.decode().splitlines():
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
+        told = _told(line, number, release)
         try:
-            told = json.loads(line)
             lock, token = str(told.get("lock", "")), int(told.get("token", 0))
             if token < tokens.get(lock, 0):
                 continue

@@ -89,9 +89,14 @@ def _versions() -> TypeAdapter[ModelVersion]:
     return TypeAdapter(ModelVersion)
 
 
-def written(version: ModelVersion) -> bytes:
-    """The version as JSON; `version_in` gives the equal version back."""
-    return _versions().dump_json(version)
+def written(version: ModelVersion, project: str) -> bytes:
+    """The version as JSON; `version_in` gives the equal version back, `project_in` whose it is."""
+    return json.dumps({**_versions().dump_python(version, mode="json"), "project": project}).encode()
+
+
+def project_in(content: bytes) -> str:
+    """The project that wrote it; empty where it does not say. For what `version_in` could read."""
+    return str(json.loads(content).get("project", ""))
 
 
 def version_in(content: bytes) -> ModelVersion:

@@ -27,6 +27,7 @@ from ctrain.backends.azureml.models import (
     digest_of,
     number_of,
     path_of,
+    project_in,
     resource,
     tags_of,
     version_in,
@@ -47,21 +48,35 @@ RACES: Final = 100
 
 class AzureRegistry:
     """The Registry of the Azure ML backend. `at` opens a stage's workspace; `registry` names the Azure ML registry, if
-    models go to other workspaces through one."""
+    models go to other workspaces through one. `project` is whose champions these are."""
 
     def __init__(
         self,
         workspace: AzureWorkspace,
         at: Callable[[WorkspaceAddress], AzureWorkspace],
         registry: str | None = None,
+        project: str = "",
     ) -> None:
         self._workspace = workspace
         self._at = at
+        self._project = project
         self._shared = SharedRegistry(workspace, registry) if registry else None
 
     def champion(self, model: str) -> ModelVersion | None:
-        """In one call."""
-        return _crowned(read(self._workspace.blobs, Shelf(self._workspace, model).champion))
+        """In one call. Raises UsageError where the name is another project's."""
+        return self._crowned(model, read(self._workspace.blobs, Shelf(self._workspace, model).champion))
+
+    def _crowned(self, model: str, kept: Kept | None) -> ModelVersion | None:
+        """Two projects with one name for their models would take each other's champion for their own."""
+        found = _crowned(kept)
+        owner = project_in(kept.content) if kept and found else ""
+        if owner and self._project and owner != self._project:
+            raise UsageError(
+                f"the model {model} is the project {owner}'s",
+                why=f"that project serves its champion {found}, in the same workspace {self._workspace.address}",
+                hint="choose another `model.name` for one of the two projects",
+            )
+        return found
 
     def versions(self, model: str) -> list[ModelVersion]:
         """All versions that have a number, in one call for each page; also those that others registered."""
@@ -140,11 +155,11 @@ class AzureRegistry:
         """Change the pointer; the champion that was, where it was another one."""
         name = Shelf(self._workspace, version.name).champion
         kept = read(self._workspace.blobs, name)
-        was = _crowned(kept)
+        was = self._crowned(version.name, kept)
         if was is not None and (was.version, was.digest) == (version.version, version.digest):
             return None
         try:
-            swap(self._workspace.blobs, name, written(version), kept)
+            swap(self._workspace.blobs, name, written(version, self._project), kept)
         except Conflict:
             now = _crowned(read(self._workspace.blobs, name))
             if now is not None and (now.version, now.digest) == (version.version, version.digest):

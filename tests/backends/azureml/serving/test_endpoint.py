@@ -99,8 +99,8 @@ def test_only_the_split_changes() -> None:
     sent = with_traffic(RECEIVED, {"blue": 0, "green": 100})
 
     assert find(sent, "properties", "traffic") == {"green": 100}
-    assert changes(RECEIVED, sent) == ["traffic: {'Blue': 90, 'green': 10} became {'green': 100}"]
-    assert changes(RECEIVED, with_mirror(RECEIVED, {})) == ["mirrorTraffic: {'red': 5} became none"]
+    assert changes(RECEIVED, sent) == ["traffic: Blue 90%, green 10% became green 100%"]
+    assert changes(RECEIVED, with_mirror(RECEIVED, {})) == ["mirrorTraffic: red 5% became none"]
 
 
 def test_names_in_a_split_are_compared_without_case() -> None:

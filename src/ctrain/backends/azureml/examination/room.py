@@ -97,10 +97,11 @@ def _room(subscription: str, location: str, places: Sequence[Place]) -> str:
         family = (text(body, "name", "value") or "").lower()
         if family not in wanted:
             continue
-        free = int((number(body, "limit") or 0) - (number(body, "currentValue") or 0))
+        free = max(0, int((number(body, "limit") or 0) - (number(body, "currentValue") or 0)))
         more = max(0, wanted[family] - held[family])
-        told = f"{family}: {more} cores more at most, {free} free"
-        (short if more > free and number(body, "limit") != -1 else roomy).append(told)
+        unlimited = number(body, "limit") == -1
+        told = f"{family}: {more} cores more at most, {'no limit' if unlimited else f'{free} free'}"
+        (short if more > free and not unlimited else roomy).append(told)
     if short:
         raise PlatformUnavailable(
             f"there are too few cores in {location}",

@@ -6,6 +6,7 @@ the published type of 2022-02-01-preview marks as read-only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -104,9 +105,14 @@ def changes(before: Json, after: Json) -> list[str]:
     keys = ("traffic", "mirrorTraffic", "authMode", "description", "publicNetworkAccess", "compute")
     pairs = [(key, find(one, "properties", key), find(two, "properties", key)) for key in keys]
     pairs += [(key, one.get(key), two.get(key)) for key in ("tags", "identity", "kind", "sku")]
-    return [
-        f"{key}: {old or 'none'} became {new or 'none'}" for key, old, new in pairs if (old or None) != (new or None)
-    ]
+    return [f"{key}: {_shown(old)} became {_shown(new)}" for key, old, new in pairs if (old or None) != (new or None)]
+
+
+def _shown(value: JsonValue) -> str:
+    """A split as we tell one; anything else as Azure has it."""
+    if isinstance(value, Mapping) and value and all(isinstance(percent, int) for percent in value.values()):
+        return told({name: int(str(percent)) for name, percent in value.items()})
+    return json.dumps(value) if value else "none"
 
 
 def merged(endpoint: str, current: Traffic, wanted: Traffic, deployments: Mapping[str, Deployment]) -> dict[str, int]:

@@ -212,6 +212,13 @@ def _stages(file: ProjectFile) -> Iterator[Problem]:
             )
         owners.setdefault(place, name)
         yield from _rollout(keys, stage)
+        if file.evaluation.task == "multiclass" and stage.smoke.golden:
+            yield Problem(
+                (*keys, "smoke", "golden"),
+                f"{name} cannot be asked golden requests",
+                "they compare one number a row, and a multiclass model answers with a class, or one number a class",
+                "write `smoke: {golden: 0}` for this stage",
+            )
         if stage.azureml is not None and file.backends.azureml is None:
             yield Problem(
                 (*keys, "azureml"),

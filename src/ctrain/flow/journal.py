@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ctrain.errors import PlatformUnavailable
 from ctrain.events import Event, What, replay
 from ctrain.ports import Backend, Lease
 from ctrain.release import Release
@@ -89,10 +90,14 @@ class Journal:
         return bool(names)
 
     def read_again(self, release: str) -> Release:
-        """The release as the ledger has it now."""
+        """The release as the ledger has it now. Raises PlatformUnavailable where it has none."""
         made = replay(self.at.ledger.events(release))
         if made is None:
-            raise LookupError(f"the release {release} has no opening event")
+            raise PlatformUnavailable(
+                f"the release {release} could not be read",
+                why="the ledger has nothing of how it began",
+                hint="run the same command again; it goes on from what is",
+            )
         self.releases[release] = made
         return made
 

@@ -12,7 +12,7 @@ from ctrain.backends.azureml.blobs import listed, read
 from ctrain.backends.azureml.bodies import section
 from ctrain.backends.azureml.ledger import AzureLedger
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
-from ctrain.errors import Conflict, PlatformUnavailable
+from ctrain.errors import Conflict, PlatformUnavailable, UsageError
 from ctrain.events import Closed, Event
 from ctrain.release import Ending
 from tests.azure.loopback import Loopback, Place
@@ -257,6 +257,41 @@ def test_a_record_that_cannot_be_read_is_named(ledger: AzureLedger, workspace: A
 def test_a_blob_that_is_not_there_reads_as_nothing(workspace: AzureWorkspace) -> None:
     """Absence is no error."""
     assert read(workspace.blobs, "ctrain/none") is None
+
+
+def test_a_404_that_is_not_storages_own_is_no_absence(ledger: AzureLedger, azure: Loopback) -> None:
+    """A proxy's, or one of a bad moment: what it hid would be recorded a second time."""
+    ledger.append(an_event())
+    ledger.keep("r-1", "golden.json", b"{}")
+    asks: list[Callable[[], object]] = [
+        ledger.releases,
+        lambda: ledger.events("r-1"),
+        lambda: ledger.evidence("r-1", "golden.json"),
+    ]
+    for ask in asks:
+        azure.fault("answer", host=BLOBS, method="GET", status=404, headers={"x-ms-error-code": "ResourceNotFound"})
+        with pytest.raises(UsageError, match="could not"):
+            ask()
+        ask()
+
+
+def test_a_release_that_is_listed_is_not_taken_for_none(ledger: AzureLedger, azure: Loopback) -> None:
+    """Not even where storage itself says so: it would be opened again."""
+    ledger.append(an_event())
+    ledger.releases()
+    path = r".*/releases/r-1\.jsonl.*"
+    azure.fault(
+        "answer",
+        host=BLOBS,
+        method="GET",
+        path=path,
+        times=None,
+        status=404,
+        headers={"x-ms-error-code": "BlobNotFound"},
+    )
+
+    with pytest.raises(PlatformUnavailable, match="could not be read"):
+        ledger.events("r-1")
 
 
 def test_a_hiccup_of_storage_is_waited_out_on_our_clock(

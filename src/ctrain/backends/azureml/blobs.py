@@ -17,6 +17,7 @@ from ctrain.backends.azureml.failures import translated
 from ctrain.errors import Conflict
 
 if TYPE_CHECKING:
+    from azure.core.exceptions import ResourceNotFoundError
     from azure.storage.blob import ContainerClient
 
 READS: Final = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
@@ -55,6 +56,15 @@ def name_of(part: str) -> str:
     return unquote(part)
 
 
+def is_absent(failure: ResourceNotFoundError) -> bool:
+    """Whether storage itself says that there is no such blob, or no container yet. Any other 404 is somebody else's, or
+    a bad moment, and tells nothing of our records. Source: "Blob service error codes" on Microsoft Learn."""
+    return str(getattr(failure, "error_code", "")).rpartition(".")[2].replace("_", "").lower() in {
+        "blobnotfound",
+        "containernotfound",
+    }
+
+
 def read(container: ContainerClient, name: str) -> Kept | None:
     """The blob, or None where there is none."""
     from azure.core.exceptions import ResourceNotFoundError
@@ -63,7 +73,9 @@ def read(container: ContainerClient, name: str) -> Kept | None:
         try:
             found = container.download_blob(name)
             return Kept(found.readall(), str(found.properties.etag))
-        except ResourceNotFoundError:
+        except ResourceNotFoundError as failure:
+            if not is_absent(failure):
+                raise
             return None
 
 
@@ -114,8 +126,10 @@ def listed(container: ContainerClient, prefix: str) -> Iterator[Listed]:
     with translated(f"list {prefix}", needs=READS):
         try:
             found = list(container.list_blobs(name_starts_with=prefix, include=["metadata"]))
-        except ResourceNotFoundError:  # the container itself is made when something is first kept in it
-            found = []
+        except ResourceNotFoundError as failure:
+            if not is_absent(failure):
+                raise
+            found = []  # the container itself is made when something is first kept in it
     for blob in found:
         metadata = {str(key).lower(): str(value) for key, value in (blob.metadata or {}).items()}
         # An account with a hierarchical namespace lists its folders too.

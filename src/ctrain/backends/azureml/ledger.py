@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from ctrain.backends.azureml.blobs import READS, ROOT, WRITES, listed, name_of, read, replace, segment
+from ctrain.backends.azureml.blobs import READS, ROOT, WRITES, is_absent, listed, name_of, read, replace, segment
 from ctrain.backends.azureml.failures import translated
 from ctrain.backends.azureml.leases import Locks, Place
 from ctrain.backends.azureml.read_ahead import ReadAhead
@@ -55,6 +55,7 @@ class AzureLedger:
         self._locks = Locks(workspace, project, run_url)
         self._known: dict[str, _Known] = {}
         self._sizes: dict[str, int] = {}
+        self._listed: set[str] = set()
         self._opened = ""
         self._ahead = ReadAhead(self._fresh)
         self._mine = threading.Lock()
@@ -66,6 +67,7 @@ class AzureLedger:
             listed(self._workspace.blobs, prefix), key=lambda blob: (blob.made, blob.metadata.get("opened", ""))
         )
         names = [name_of(blob.name.removeprefix(prefix).removesuffix(_SUFFIX)) for blob in found if blob.size]
+        self._listed.update(names)
         self._ahead.expect(names[::-1])
         return names
 
@@ -83,6 +85,12 @@ class AzureLedger:
         with self._mine:
             if fresh is None:
                 self._known.pop(release, None)
+                if release in self._listed:
+                    raise PlatformUnavailable(
+                        f"the release {release} could not be read",
+                        why="storage lists its record, and says that it is not there",
+                        hint="run the same command again",
+                    )
                 return ()
             if fresh.size >= self._sizes.get(release, 0):
                 self._known[release], self._sizes[release] = fresh, fresh.size
@@ -97,7 +105,9 @@ class AzureLedger:
             try:
                 found = blob.download_blob(etag=known.etag, match_condition=changed) if known else blob.download_blob()
                 content = found.readall()
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as failure:
+                if not is_absent(failure):
+                    raise
                 return None
             except HttpResponseError as failure:
                 if failure.status_code == 304:

@@ -54,7 +54,7 @@ class ServingContract:
         assert first.scoring_url.endswith("/score")
 
     def test_the_life_of_an_endpoint(self, serving: Serving, make: Make, clock: Clock) -> None:
-        """Placed at 0%, asked by name, given the traffic, mirrored to, replaced, taken away: one story, as it is used."""
+        """Placed at 0%, asked by name, given the traffic, mirrored to, replaced, taken away: one story, as used."""
         serving.create(ENDPOINT)
         blue, green = make("blue"), make("green")
 

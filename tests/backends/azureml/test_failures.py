@@ -111,6 +111,7 @@ DENIED = {
         (403, DENIED, NotAllowed, "action Microsoft.MachineLearningServices/workspaces/jobs/write is not permitted"),
         (403, {"error": {"code": "RequestDisallowedByPolicy", "message": "No."}}, NotAllowed, "RequestDisallowed"),
         (404, {"error": {"code": "ResourceNotFound", "message": "Gone."}}, UsageError, "Gone"),
+        (200, None, PlatformUnavailable, "is none of Azure's"),
         (409, {"error": {"code": "Conflict", "message": "Busy."}}, Conflict, "Busy"),
         (412, {}, Conflict, "no reason"),
         (429, {"error": {"code": "TooManyRequests", "message": "Later."}}, PlatformUnavailable, "throttling"),
@@ -146,6 +147,17 @@ def test_a_key_that_storage_refuses_is_no_missing_role(status: int, hint: str) -
     assert hint in found.hint
     assert "is not permitted" not in found.why
     assert "signing in failed" not in found.why
+
+
+def test_what_storage_does_not_find_is_no_wrong_name() -> None:
+    """What ctrain names there it has named itself."""
+    raised = refused(404, None, core.ResourceNotFoundError)
+    raised.error_code = "ResourceNotFound"  # type: ignore[attr-defined]  # as the storage SDK sets it
+
+    found = failure_of(raised, "read a record")
+
+    assert isinstance(found, PlatformUnavailable)
+    assert "check the names" not in found.hint
 
 
 def test_a_subclass_goes_by_its_status() -> None:

@@ -12,7 +12,7 @@ from ctrain.backends.azureml.blobs import listed, read
 from ctrain.backends.azureml.bodies import section
 from ctrain.backends.azureml.ledger import AzureLedger
 from ctrain.backends.azureml.workspace import WORKSPACES, AzureSession, AzureWorkspace
-from ctrain.errors import Conflict, PlatformUnavailable, UsageError
+from ctrain.errors import Conflict, PlatformUnavailable
 from ctrain.events import Closed, Event
 from ctrain.release import Ending
 from tests.azure.loopback import Loopback, Place
@@ -270,7 +270,7 @@ def test_a_404_that_is_not_storages_own_is_no_absence(ledger: AzureLedger, azure
     ]
     for ask in asks:
         azure.fault("answer", host=BLOBS, method="GET", status=404, headers={"x-ms-error-code": "ResourceNotFound"})
-        with pytest.raises(UsageError, match="could not"):
+        with pytest.raises(PlatformUnavailable, match="could not"):
             ask()
         ask()
 

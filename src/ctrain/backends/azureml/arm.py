@@ -251,7 +251,7 @@ class Dataplane:
             following = text(body, "nextLink")
             if not following:
                 return
-            status, body = self._requests.send("GET", following, doing=f"list {path}")
+            status, body = self._requests.send("GET", following, doing=f"list {path.replace('{ws}', '')}")
 
     def _ask(
         self, method: str, path: str, *, body: Json | None = None, query: dict[str, Query], idempotent: bool = False
@@ -262,5 +262,5 @@ class Dataplane:
 
     def _found(self, status: int, body: Json, doing: str) -> Json:
         if status == 404:
-            raise error_of(refusal_of(404, body, last_request.get()), doing)
+            raise error_of(refusal_of(404, body, last_request.get()), doing.replace("{ws}", ""))
         return body

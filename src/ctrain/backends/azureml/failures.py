@@ -91,7 +91,11 @@ def _refused(raised: BaseException, doing: str, needs: str | None) -> CtrainErro
 
     if not isinstance(raised, HttpResponseError) or getattr(raised, "status_code", None) is None:
         return _unavailable(raised, doing, needs)
-    return error_of(_refusal(raised), doing, needs)
+    refusal = _refusal(raised)
+    if raised.status_code == 404 and hasattr(raised, "error_code"):  # storage's: there are no names to correct
+        hint = "run the same command again; if it stays, look whether the workspace's default datastore is there"
+        return PlatformUnavailable(f"could not {doing}", why=refusal.said, hint=hint)
+    return error_of(refusal, doing, needs)
 
 
 def _refusal(raised: HttpResponseError) -> Refusal:

@@ -90,6 +90,10 @@ def error_of(refusal: Refusal, doing: str, needs: str | None = None) -> CtrainEr
     if refusal.status not in {401, 403, 404, 429} and _is_quota(refusal.code, refusal.message):
         return PlatformUnavailable(what, why=why, hint="free some, ask Azure for more quota, or choose another size")
     match refusal.status:
+        case status if status < 300:
+            request = f" [request {refusal.request}]" if refusal.request else ""
+            why = f"the answer ({status}) is none of Azure's{request}"
+            return PlatformUnavailable(what, why=why, hint="try again; a proxy in between may have answered")
         case 401:
             return NotAllowed(what, why=why, hint="Azure does not accept the sign-in: run `ctrain doctor`")
         case 403:

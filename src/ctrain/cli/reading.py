@@ -36,8 +36,8 @@ def plan(trigger: str | None, *, fresh: bool, json: bool, file: Path | None, bac
 
 def status(*, json: bool, file: Path | None, backend: str | None) -> int:
     with session(file, backend, show=False) as s:
-        stages = look_at_stages(s.project.stages, s.at)
         champion = s.at.registry.champion(s.project.model.name)
+        stages = look_at_stages(s.project.stages, s.at)
     if json:
         give_json(documents.document("status", documents.Status(champion, stages)))
     else:

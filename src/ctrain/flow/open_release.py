@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ctrain.events import Opened, replay
 from ctrain.flow.journal import Journal
+from ctrain.flow.side_by_side import endpoints
 from ctrain.plan import Plan
 from ctrain.ports import Backend, LedgerReader
 from ctrain.release import Ending, Release, release_id
@@ -88,8 +89,9 @@ def _digest(plan: Plan) -> str:
 
 def _stands(release: Release, at: Backend) -> bool:
     """Whether every stage still serves what the release brought there."""
+    seen = endpoints([step.stage for step in release.plan.deploys], at)
     for step in release.plan.deploys:
-        record, endpoint = release.stage(step.stage.name), at.serving(step.stage).look(step.stage.endpoint)
+        record, endpoint = release.stage(step.stage.name), seen[step.stage.name]
         if record is None or endpoint is None or live(endpoint.traffic) != {record.deployment: 100}:
             return False
     return True

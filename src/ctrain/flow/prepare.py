@@ -12,6 +12,7 @@ from ctrain.digest import tree_digest
 from ctrain.document import nearest
 from ctrain.errors import ProjectError
 from ctrain.flow.look_back import look_back
+from ctrain.flow.side_by_side import begin
 from ctrain.pipeline import Pipeline, read_pipeline
 from ctrain.plan import Facts, Plan, make_plan
 from ctrain.ports import Backend
@@ -26,6 +27,8 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
     rule = project.trigger(trigger)
     pipeline = check_pipeline(project, any_job=at.any_job)
     data = at.data.pin(project.data_reference(at.name))
+    stages = [project.stage(name) for name in rule.deploy]
+    looks = begin(stages, at)  # seconds on a platform that is far away, in which all the rest is asked
     sample = project.data.sample if rule.data is DataUse.SAMPLE else None
     champion = at.registry.champion(project.model.name)
     parameters = {**project.parameters, **rule.parameters}
@@ -38,7 +41,6 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
         parameters=parameters,
         champion=champion.digest if champion and project.model.champion_input in inputs else "",
     )
-    stages = [project.stage(name) for name in rule.deploy]
     facts = Facts(
         source=source,
         data=data,
@@ -46,7 +48,7 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
         identity=identity,
         attempts=_attempts(at, identity.fingerprint),
         champion=champion,
-        endpoints={stage.name: at.serving(stage).look(stage.endpoint) for stage in stages},
+        endpoints={name: look.result() for name, look in looks.items()},
         scoring={stage.name: scoring_digest(stage) for stage in stages},
         earlier=look_back(at.ledger, project.model.name, champion, data, sample),
     )

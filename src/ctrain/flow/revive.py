@@ -7,6 +7,7 @@ from collections.abc import Collection
 from ctrain.errors import PlatformUnavailable
 from ctrain.events import Creating
 from ctrain.flow.journal import Journal, Waiting
+from ctrain.flow.side_by_side import endpoints
 from ctrain.release import Release
 from ctrain.rollout import Stage, live
 from ctrain.serving import DeploymentState, Endpoint
@@ -18,8 +19,9 @@ BACK_SECONDS = 300.0
 
 def revive_all(release: Release, journal: Journal) -> Release:
     """The release, once every endpoint that it was delivered to runs."""
+    seen = endpoints([step.stage for step in release.plan.deploys], journal.at)
     for step in release.plan.deploys:
-        endpoint = journal.at.serving(step.stage).look(step.stage.endpoint)
+        endpoint = seen[step.stage.name]
         if release.serves(step.stage.name) and endpoint is not None and not endpoint.running:
             journal.lock(step.stage.lock)
             revive(release, step.stage, live(endpoint.traffic), journal)

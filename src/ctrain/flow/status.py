@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ctrain.flow.roll_back import newest_first
+from ctrain.flow.side_by_side import endpoints
 from ctrain.ports import Backend
 from ctrain.release import Release
 from ctrain.rollout import Stage, live
@@ -46,7 +47,8 @@ class StageStatus:
 def status(stages: Sequence[Stage], at: Backend) -> tuple[StageStatus, ...]:
     """Every stage, in order."""
     releases = Remembered(newest_first(at.ledger))
-    return tuple(_stage(stage, at.serving(stage).look(stage.endpoint), releases) for stage in stages)
+    seen = endpoints(stages, at)
+    return tuple(_stage(stage, seen[stage.name], releases) for stage in stages)
 
 
 class Remembered:

@@ -111,6 +111,20 @@ def test_a_name_that_does_not_exist_is_refused(project: Repository, words: tuple
     is_refused(project.ctrain(*words), told)
 
 
+def test_a_pipeline_is_checked_for_the_backend_that_is_asked_for(project: Repository) -> None:
+    """What only a cluster can run is right for Azure ML: by the option, or by CTRAIN_BACKEND as in CI."""
+    file = project.root / "train.yml"
+    was = file.read_text()
+    file.write_text(was.replace("    code: code\n", "    code: code\n    distribution: {type: pytorch, process_count_per_instance: 2}\n"))
+    try:
+        said = [project.ctrain("validate", *words) for words in ((), ("--backend", "azureml"))]
+        said.append(project.ctrain("validate", CTRAIN_BACKEND="azureml"))
+    finally:
+        file.write_text(was)
+
+    assert [one.code for one in said] == [2, 0, 0], said
+
+
 def test_data_that_cannot_be_sampled_opens_no_release(project: Repository) -> None:
     """It is the data that is bad: no release failed."""
     (project.root / "rows.csv").write_bytes(b"id,x,label\n\xff\xfe\xfd")

@@ -223,11 +223,11 @@ def doctor(json: Json = False, file: File = None, backend: BackendName = None) -
 
 
 @app.command()
-def validate(json: Json = False, file: File = None) -> int:
+def validate(json: Json = False, file: File = None, backend: BackendName = None) -> int:
     """Check ctrain.yaml and the pipeline it names."""
     from ctrain.cli import reading
 
-    return reading.validate(json=json, file=file)
+    return reading.validate(json=json, file=file, backend=backend)
 
 
 @local.callback(invoke_without_command=True)

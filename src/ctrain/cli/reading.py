@@ -104,13 +104,13 @@ def _training_log(s: Session, release: Release, step: str | None) -> str:
     return s.at.trainer.logs(release.plan.training.job, step)
 
 
-def validate(*, json: bool, file: Path | None) -> int:
+def validate(*, json: bool, file: Path | None, backend: str | None) -> int:
     from ctrain.flow.prepare import check_pipeline
     from ctrain.project import load_project
 
     found = project_file(file)
     project = load_project(found)
-    pipeline = check_pipeline(project, any_job=project.backend == "azureml")
+    pipeline = check_pipeline(project, any_job=(backend or project.backend) == "azureml")
     if json:
         steps = tuple(step.name for step in pipeline.steps)
         give_json(documents.document("validation", documents.Validation(project.name, str(found), steps)))

@@ -115,7 +115,11 @@ def test_a_pipeline_is_checked_for_the_backend_that_is_asked_for(project: Reposi
     """What only a cluster can run is right for Azure ML: by the option, or by CTRAIN_BACKEND as in CI."""
     file = project.root / "train.yml"
     was = file.read_text()
-    file.write_text(was.replace("    code: code\n", "    code: code\n    distribution: {type: pytorch, process_count_per_instance: 2}\n"))
+    file.write_text(
+        was.replace(
+            "    code: code\n", "    code: code\n    distribution: {type: pytorch, process_count_per_instance: 2}\n"
+        )
+    )
     try:
         said = [project.ctrain("validate", *words) for words in ((), ("--backend", "azureml"))]
         said.append(project.ctrain("validate", CTRAIN_BACKEND="azureml"))

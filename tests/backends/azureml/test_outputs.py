@@ -14,7 +14,7 @@ from ctrain.backends.azureml.addresses import StorePath
 from ctrain.backends.azureml.outputs import Outputs, local_name
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.digest import tree_digest
-from ctrain.errors import CtrainError, NotAllowed, TrainingFailed
+from ctrain.errors import CtrainError, NotAllowed, PlatformUnavailable, TrainingFailed
 from tests.azure.loopback import Loopback
 from tests.backends.azureml.published import upload
 
@@ -164,6 +164,16 @@ def test_a_datastore_that_is_listed_is_not_taken_for_gone(
     azure.fault("answer", status=404, method="GET", path=r".*/datastores/workspaceblobstore(\?.*)?")
 
     assert (fetch(workspace, cache) / "MLmodel").is_file()
+
+
+def test_what_is_no_datastore_is_no_answer(workspace: AzureWorkspace, cache: Path, azure: Loopback) -> None:
+    """An answer from who knows whom says nothing of what the training made."""
+    upload(workspace, "azureml/run/model", FILES)
+    path = r".*/datastores/workspaceblobstore(\?.*)?"
+    azure.fault("answer", status=200, body={"value": "something else"}, method="GET", path=path)
+
+    with pytest.raises(PlatformUnavailable, match="could not be used"):
+        fetch(workspace, cache)
 
 
 def test_what_nobody_asked_for_is_forgotten(workspace: AzureWorkspace, cache: Path) -> None:

@@ -62,10 +62,15 @@ class Outputs:
         return {name: uri for name, asset in wanted.items() if (uri := text(known.get(asset), key))}
 
     def place(self, name: str, output: str) -> StorePath:
-        """Where one output of that job is. Raises TrainingFailed where it has none of that name."""
+        """Where one output of that job is. Raises TrainingFailed where it has none of that name, PlatformUnavailable
+        where there is no such job."""
         job = find_job(self._workspace.arm, name)
         if job is None:
-            raise _no_output(name, output, "there is no job of that name in the workspace")
+            raise PlatformUnavailable(
+                f"the output {output!r} of the job {name} could not be fetched",
+                why="Azure knows of no job of that name now",
+                hint="run the same command again; if it stays, train again with `ctrain run --fresh`",
+            )
         root = History(self._workspace.region).run(job.source)
         found = store_path(self.places(job, root).get(output, ""))
         if found is not None:

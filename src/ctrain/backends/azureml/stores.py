@@ -52,8 +52,10 @@ class Stores:
         if body is None:  # one 404 in a bad moment is not believed: what a training made would count as lost
             every = arm.list("datastores", WORKSPACES)
             body = next((one for one in every if (text(one, "name") or "").lower() == store.lower()), None)
+        if body is None:
+            return None
         found = section(body, "properties")
-        where = _CONTAINER.get(text(found, "datastoreType") or "")
+        where = _CONTAINER.get(needed(found, "datastoreType"))
         if where is None:
             return None
         account, container = needed(found, "accountName"), needed(found, where)

@@ -12,7 +12,7 @@ from tests.faults.table import FAULTS
 from tests.faults.trial import learn, some, try_all
 
 SEED = 1
-CASES = 24
+CASES = 6
 
 
 def test_single_faults_end_in_the_right_state_or_in_a_named_error(
@@ -21,7 +21,7 @@ def test_single_faults_end_in_the_right_state_or_in_a_named_error(
     """No traceback, no hang, no second job, no request lost; and running again gets there."""
     with pytest.MonkeyPatch.context() as patch:
         trial = Trial(azure_tiny(tmp_path_factory.mktemp("faults") / "tiny", azure, patch))
-        places = learn(trial)
+        places = learn(trial, deliveries=2)
         with trial.client():
             results = list(try_all(trial, some(places, SEED, CASES)))
 

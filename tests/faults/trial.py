@@ -69,9 +69,10 @@ class Story:
         return self.runs[-1][1]
 
 
-def learn(trial: Trial) -> list[Place]:
-    """Deliver three times without a fault; the calls of the third are the places, as all later ones are like it."""
-    for _ in range(2):
+def learn(trial: Trial, deliveries: int = 3) -> list[Place]:
+    """Deliver without a fault; the calls of the last one are the places: from the third on (the first one that takes a
+    deployment away) all are alike."""
+    for _ in range(deliveries - 1):
         _delivered(trial)
     return places_of(_delivered(trial))
 

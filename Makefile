@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # The first of these that is Python 3.11 or later; name another with `make PYTHON=...`.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 COUNT ?= 40
 FIRST ?= 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctrain.backends.azureml.bodies import JsonValue, find, items, needed, number, section, text, texts
+from ctrain.backends.azureml.bodies import JsonValue, find, items, listed, needed, number, section, text, texts
 from ctrain.errors import PlatformUnavailable
 
 BODY: JsonValue = {
@@ -36,6 +36,19 @@ def test_what_is_of_another_type_is_not_there() -> None:
     assert text(BODY, "properties", "count") is None
     assert items(BODY, "name") == ()
     assert section(BODY, "name") == {}
+
+
+@pytest.mark.parametrize("body", [{}, {"value": "something else"}, {"value": None}, {"error": {}}])
+def test_what_is_no_list_is_not_an_empty_one(body: JsonValue) -> None:
+    """What is there would look like gone: a deployment that was about to be tested, say."""
+    with pytest.raises(PlatformUnavailable, match="could not be used"):
+        listed(body)
+
+
+def test_a_list_is_read() -> None:
+    """Its objects; an empty one is one."""
+    assert listed({"value": [{"name": "a"}, 3]}) == [{"name": "a"}]
+    assert listed({"value": []}) == []
 
 
 def test_what_azure_must_say_is_asked_for_by_name() -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from ctrain.backends.azureml.bodies import Json, items, text
+from ctrain.backends.azureml.bodies import Json, listed, text
 from ctrain.backends.azureml.cloud import Cloud, trusted
 from ctrain.backends.azureml.failures import last_request, translated
 from ctrain.backends.azureml.refusals import error_of, refusal_of
@@ -139,9 +139,7 @@ class Arm:
         while True:
             if status == 404:
                 self._missing("GET", path, body)
-            for one in items(body, "value"):
-                if isinstance(one, dict):
-                    yield one
+            yield from listed(body)
             following = text(body, "nextLink")
             if not following:
                 return
@@ -245,9 +243,7 @@ class Dataplane:
         status, body = self._ask("GET", path, query=dict(query))
         while True:
             self._found(status, body, f"list {path}")
-            for one in items(body, "value"):
-                if isinstance(one, dict):
-                    yield one
+            yield from listed(body)
             following = text(body, "nextLink")
             if not following:
                 return

@@ -51,6 +51,19 @@ def texts(body: JsonValue, *path: str) -> Mapping[str, str]:
     return {key: value for key, value in section(body, *path).items() if isinstance(value, str)}
 
 
+def listed(body: JsonValue) -> Sequence[Json]:
+    """The objects of a page of a list. Raises PlatformUnavailable for what is no page: nothing there would look like an
+    empty list, and what is there like gone."""
+    found = find(body, "value")
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        raise PlatformUnavailable(
+            "Azure's answer could not be used",
+            why="it was asked for a list, and gave none",
+            hint="try again; a proxy in between may have answered",
+        )
+    return [one for one in found if isinstance(one, Mapping)]
+
+
 def needed(body: JsonValue, *path: str) -> str:
     """The string at that path. Raises PlatformUnavailable where Azure left it out."""
     found = text(body, *path)

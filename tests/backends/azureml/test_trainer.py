@@ -210,6 +210,23 @@ def test_steps_that_cannot_be_read_do_not_hide_the_job(azure: Loopback, trainer:
     assert {run.status for run in seen if run} == {JobStatus.RUNNING}
 
 
+@pytest.mark.parametrize("path", [".*/rundata.*", ".*/batchGetResolvedUris.*"])
+def test_an_answer_that_says_nothing_does_not_lose_the_outputs(
+    azure: Loopback, trainer: AzureTrainer, file: Path, path: str
+) -> None:
+    """They would be looked for where Azure ML puts what nobody placed, and count as gone."""
+    trainer.submit(a_training(file))
+    ended(trainer)
+    again = AzureTrainer(trainer._workspace)
+    azure.fault("answer", status=200, body={"value": "something else"}, method="POST", path=path)
+
+    with pytest.raises(PlatformUnavailable, match="could not be used"):
+        again.look("ctrain-a-1")
+    seen = again.look("ctrain-a-1")
+    assert seen is not None
+    assert seen.outputs
+
+
 @pytest.mark.parametrize("body", ["", {"value": "something else"}])
 def test_what_is_no_job_is_taken_for_none(azure: Loopback, trainer: AzureTrainer, body: dict[str, str] | str) -> None:
     """An answer from who knows whom: a state that nobody knows would look like an end, and start another job."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ctrain.backends.azureml.arm import Dataplane
-from ctrain.backends.azureml.bodies import Json, JsonValue, section, text, texts
+from ctrain.backends.azureml.bodies import Json, JsonValue, needed, section, text, texts
 from ctrain.backends.azureml.states import job_status
 from ctrain.errors import UsageError
 from ctrain.training import JobStatus
@@ -122,8 +122,8 @@ class History:
             answer = self._region.post("history/v1.0{ws}/rundata", body, idempotent=True)
         except UsageError:
             return None
-        found = section(answer, "runMetadata")
-        return run_of(found) if found else None
+        needed(answer, "runMetadata", "runId")  # what is no run would look like one without outputs
+        return run_of(section(answer, "runMetadata"))
 
     def log_files(self, run: str) -> Mapping[str, str]:
         """The signed URLs of a run's log files, by their names. They are secrets."""

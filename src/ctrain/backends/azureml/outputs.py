@@ -58,7 +58,14 @@ class Outputs:
             return {}
         plane, key = ("modelregistry/v1.0{ws}/models", "path") if models else ("data/v1.0{ws}/dataversion", "uri")
         body = {"values": sorted(set(wanted.values()))}
-        known = section(self._workspace.region.post(f"{plane}/batchGetResolvedUris", body, idempotent=True), "values")
+        answer = self._workspace.region.post(f"{plane}/batchGetResolvedUris", body, idempotent=True)
+        if not isinstance(answer.get("values"), Mapping):
+            raise PlatformUnavailable(
+                "Azure's answer could not be used",
+                why="it was asked where a job's outputs are, and does not say",
+                hint="run the same command again; a proxy in between may have answered",
+            )
+        known = section(answer, "values")
         return {name: uri for name, asset in wanted.items() if (uri := text(known.get(asset), key))}
 
     def place(self, name: str, output: str) -> StorePath:

@@ -92,6 +92,7 @@ def test_06_a_worse_model_is_refused(repository: Repository) -> None:
     assert repository.champion() == 1
 
 
+@pytest.mark.long
 def test_07_steps_that_the_change_does_not_touch_are_reused(repository: Repository) -> None:
     """The parameter is the training's; prep ran once."""
     steps = repository.ctrain("show", "--json").document["release"]["release"]["training"]["steps"]
@@ -100,6 +101,7 @@ def test_07_steps_that_the_change_does_not_touch_are_reused(repository: Reposito
     assert reused == {"prep": True, "train": False, "evaluate": False}
 
 
+@pytest.mark.long
 def test_08_a_model_that_fails_its_smoke_test_is_taken_away(repository: Repository) -> None:
     """Exit 6: it answers, but not with the gate's scores. Dev serves what it served."""
     repository.edit("ctrain.yaml", "max_iter: 1", "max_iter: 100")
@@ -131,6 +133,7 @@ def run(raw):
     assert repository.champion() == 1
 
 
+@pytest.mark.long
 def test_09_a_pull_request_trains_on_a_sample_and_deploys_nothing(repository: Repository) -> None:
     """Exit 0: it still works and still learns. No version, no champion, no traffic."""
     repository.git("checkout", "--quiet", "HEAD~2", "--", "ctrain.yaml")
@@ -146,6 +149,7 @@ def test_09_a_pull_request_trains_on_a_sample_and_deploys_nothing(repository: Re
     assert repository.champion() == 1
 
 
+@pytest.mark.long
 def test_10_the_verbs_apart_do_what_run_does(repository: Repository) -> None:
     """train, gate, deploy --to each stage: the release is picked up from the ledger each time."""
     repository.edit("ctrain.yaml", "max_iter: 90", "max_iter: 95")
@@ -163,6 +167,7 @@ def test_10_the_verbs_apart_do_what_run_does(repository: Repository) -> None:
     assert repository.ctrain("smoke", "prod").code == 0
 
 
+@pytest.mark.long
 def test_11_rolling_back_gives_the_traffic_to_the_one_that_is_still_warm(repository: Repository) -> None:
     """The old version serves again at once, and is the champion again."""
     said = repository.ctrain("rollback", "prod", "--reason", "complaints")
@@ -172,6 +177,7 @@ def test_11_rolling_back_gives_the_traffic_to_the_one_that_is_still_warm(reposit
     assert repository.champion() == 1
 
 
+@pytest.mark.long
 def test_12_the_platform_comes_back_as_it_was(repository: Repository) -> None:
     """Down and up again, as after a reboot: the same addresses, the same traffic."""
     before = repository.ctrain("local", "status", "--json").document["local"]
@@ -185,6 +191,7 @@ def test_12_the_platform_comes_back_as_it_was(repository: Repository) -> None:
     assert [[one[key] for key in told] for one in after] == [[one[key] for key in told] for one in before]
 
 
+@pytest.mark.long
 def test_13_history_tells_every_release(repository: Repository) -> None:
     """Newest first, each with its end."""
     told = repository.ctrain("history", "--json").document["history"]
@@ -193,6 +200,7 @@ def test_13_history_tells_every_release(repository: Repository) -> None:
     assert repository.ctrain("history").out.count("main-") == 4
 
 
+@pytest.mark.long
 def test_14_the_gate_can_be_asked_tried_and_tested(repository: Repository) -> None:
     """Pictures of an old verdict, another gate on its rows, and a self-test: none of them records anything."""
     before = len(repository.ctrain("history", "--json").document["history"])

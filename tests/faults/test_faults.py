@@ -12,7 +12,7 @@ from tests.faults.table import FAULTS
 from tests.faults.trial import learn, some, try_all
 
 SEED = 1
-CASES = 6
+CASES = 3
 
 
 def test_single_faults_end_in_the_right_state_or_in_a_named_error(

@@ -39,7 +39,7 @@ def test_a_host_that_is_not_azures_is_refused_and_journalled(azure: Loopback, we
     """So that a test sees what a client wanted of the world."""
     since = azure.mark()
     with pytest.raises(httpx.ProxyError, match="502"):
-        web.get("https://example.org/simple/")
+        web.get("https://example.org/page")
     assert web.get("http://example.com/").status_code == 502
 
     wanted = [(call["host"], call["problem"]) for call in azure.calls(since=since)]

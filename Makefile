@@ -46,9 +46,8 @@ imports: $(READY)  ## Who may import whom
 	$(BIN)/lint-imports
 
 # loadfile: a file's tests tell one story, on one platform (xdist 3.8's loadgroup does nothing with pytest 9.2).
-# In the order of their names: else the stories, few tests that take long, would come last and wait for each other.
 tests: $(READY) $(if $(shell command -v npm),$(AZURITE))  ## The tests only; e.g. make tests ARGS="tests/gate -x"
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 azurite: $(AZURITE)  ## Install the storage emulator that some tests need (make tests does, where npm is)
 

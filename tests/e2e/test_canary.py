@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.repository import Repository
 from tests.e2e.tiny import CONFIGURATION, SCORING, tiny
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 ROLLOUT = (
     "{strategy: canary, steps: [20, 100], bake: 3s, mirror: 20,"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,11 @@ from ctrain.data import DataVersion, SampleSpec
 from ctrain.digest import tree_digest
 from ctrain.errors import Conflict, DataError, NoAnswer, PipelineError, TrainingFailed
 from ctrain.events import Event, from_json, to_json
-from ctrain.ports import Backend, Lease
+from ctrain.ports import Backend, Lease, Telemetry
 from ctrain.project import Project
 from ctrain.rollout import Stage, live
 from ctrain.serving import Answer, Deployment, DeploymentSpec, DeploymentState, Endpoint, Request, Traffic
+from ctrain.telemetry import Measured, Span
 from ctrain.training import JobStatus, Preview, StepPreview, StepRun, TrainingRun, TrainingSpec
 from ctrain.verdict import Finding, Outcome
 from ctrain.version import Lineage, ModelVersion
@@ -161,9 +163,14 @@ def echo(spec: DeploymentSpec, request: Request) -> Answer:
 
 @dataclass
 class MemoryServing:
-    """Deployments are ready at their second look; those with `BEHAVE=crash` fail instead. `model` answers."""
+    """Deployments are ready at their second look; those with `BEHAVE=crash` fail instead. `model` answers.
+
+    `answered` has every answer of a deployment, by endpoint and name; of the live ones, copies to the mirror too.
+    """
 
     model: Model = echo
+    clock: ManualClock = field(default_factory=ManualClock)
+    answered: dict[tuple[str, str], list[tuple[datetime, int]]] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     specs: dict[tuple[str, str], DeploymentSpec] = field(default_factory=dict)
     writes: int = 0
@@ -259,10 +266,38 @@ class MemoryServing:
         name = request.deployment or next(iter(live(seen.traffic)), None)
         if name is None or name not in seen.deployments:
             return Answer(404, b'"no such deployment"', 0.001)
-        return self.model(self.specs[endpoint, name], request)
+        if request.deployment is None:
+            self._mirror(seen, request)
+        answer = self.model(self.specs[endpoint, name], request)
+        self._count(endpoint, name, answer)
+        return answer
+
+    def _mirror(self, seen: Endpoint, request: Request) -> None:
+        for name, percent in live(seen.mirror).items():
+            if self.asked * percent % 100 < percent:
+                self._count(seen.name, name, self.model(self.specs[seen.name, name], request))
+
+    def _count(self, endpoint: str, deployment: str, answer: Answer) -> None:
+        self.answered.setdefault((endpoint, deployment), []).append((self.clock.now(), answer.status))
 
     def logs(self, endpoint: str, deployment: str) -> str:
         return f"log of {deployment}" if (endpoint, deployment) in self.specs else ""
+
+
+@dataclass
+class MemoryTelemetry:
+    """Spans of one second, each told once it is over."""
+
+    serving: MemoryServing
+    clock: ManualClock
+
+    def measured(self, endpoint: str, deployment: str, since: datetime) -> Measured | None:
+        counted: dict[int, Counter[str]] = {}
+        for at, status in self.serving.answered.get((endpoint, deployment), ()):
+            counted.setdefault(int(at.timestamp()), Counter())[f"{status // 100}xx"] += 1
+        spans = (Span(datetime.fromtimestamp(second, UTC), 1.0, of) for second, of in sorted(counted.items()))
+        told = tuple(span for span in spans if since <= span.began and span.ended <= self.clock.now())
+        return Measured(told) if told else None
 
 
 @dataclass
@@ -360,7 +395,8 @@ class MemoryBackend:
     def __post_init__(self) -> None:
         self.trainer = MemoryTrainer(self.folder, self.outputs)
         self.registry = MemoryRegistry()
-        self.serving = MemoryServing()
+        self.serving = MemoryServing(clock=self.clock)
+        self.telemetry: Telemetry = MemoryTelemetry(self.serving, self.clock)
         self.data = MemoryData()
         self.ledger = MemoryLedger(self.clock)
 
@@ -375,6 +411,7 @@ class MemoryBackend:
             ledger=self.ledger,
             clock=self.clock,
             doctor=self,
+            telemetry=lambda _stage: self.telemetry,
         )
 
     def examine(self, project: Project) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from ctrain.events import Event
 from ctrain.project import Project
 from ctrain.rollout import Stage
 from ctrain.serving import Answer, DeploymentSpec, Endpoint, Request, Traffic
+from ctrain.telemetry import Measured
 from ctrain.training import Preview, TrainingRun, TrainingSpec
 from ctrain.verdict import Finding
 from ctrain.version import Lineage, ModelVersion
@@ -172,6 +173,25 @@ class Serving(Protocol):
         ...
 
 
+class Telemetry(Protocol):
+    """What the platform itself counted: the only word on the requests of users."""
+
+    def measured(self, endpoint: str, deployment: str, since: datetime) -> Measured | None:
+        """What the deployment answered, in whole spans that began then or later; None where nothing is told of it yet.
+
+        A span is told only once it is final, and then always, so that what is told later holds all that was told
+        before. A platform may be minutes behind.
+        """
+        ...
+
+
+class Untold:
+    """A Telemetry that has nothing to tell."""
+
+    def measured(self, endpoint: str, deployment: str, since: datetime) -> Measured | None:  # noqa: ARG002
+        return None
+
+
 class DataReader(Protocol):
     """What planning may ask a data store."""
 
@@ -273,6 +293,7 @@ class Backend:
     """The world, as a flow gets it. Each stage has a serving of its own: it may be in another workspace.
 
     `any_job` says that pipelines may have jobs of all of Azure ML's kinds, and not commands and pipelines only.
+    `telemetry` is the stage's, as its serving is.
     """
 
     name: str
@@ -285,3 +306,4 @@ class Backend:
     doctor: Doctor
     pace: Pace = Pace()
     any_job: bool = False
+    telemetry: Callable[[Stage], Telemetry] = lambda _stage: Untold()

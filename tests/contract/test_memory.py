@@ -13,8 +13,17 @@ from tests.contract.data import DataContract
 from tests.contract.ledger import LedgerContract
 from tests.contract.registry import RegistryContract
 from tests.contract.serving import Make, ServingContract
+from tests.contract.telemetry import TelemetryContract
 from tests.contract.trainer import Spec, TrainerContract
-from tests.memory import ManualClock, MemoryData, MemoryLedger, MemoryRegistry, MemoryServing, MemoryTrainer
+from tests.memory import (
+    ManualClock,
+    MemoryData,
+    MemoryLedger,
+    MemoryRegistry,
+    MemoryServing,
+    MemoryTelemetry,
+    MemoryTrainer,
+)
 
 
 @pytest.fixture
@@ -42,6 +51,20 @@ class TestServing(ServingContract):
     @pytest.fixture
     def serving(self) -> MemoryServing:
         return MemoryServing()
+
+    @pytest.fixture
+    def make(self) -> Make:
+        return a_deployment_spec
+
+
+class TestTelemetry(TelemetryContract):
+    @pytest.fixture
+    def serving(self, clock: ManualClock) -> MemoryServing:
+        return MemoryServing(clock=clock)
+
+    @pytest.fixture
+    def telemetry(self, serving: MemoryServing, clock: ManualClock) -> MemoryTelemetry:
+        return MemoryTelemetry(serving, clock)
 
     @pytest.fixture
     def make(self) -> Make:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Literal
 
 from ctrain.data import DataVersion, SampleSpec
@@ -125,6 +126,30 @@ class Plan:
     @property
     def deploys(self) -> tuple[Deploy, ...]:
         return tuple(step for step in self.steps if isinstance(step, Deploy))
+
+    def moved(self, root: str) -> Plan:
+        """The same plan where the project's folder is another: another machine, another checkout."""
+        if root in ("", self.root):
+            return self
+
+        def there(path: str) -> str:
+            inside = PurePath(path).is_relative_to(self.root)
+            return str(PurePath(root, PurePath(path).relative_to(self.root))) if inside else path
+
+        def step_there(step: PlanStep) -> PlanStep:
+            if not isinstance(step, Deploy) or (scoring := step.stage.deployment.scoring) is None:
+                return step
+            environment = there(scoring.environment) if scoring.environment else scoring.environment
+            scoring = replace(scoring, code=there(scoring.code), environment=environment)
+            return replace(step, stage=replace(step.stage, deployment=replace(step.stage.deployment, scoring=scoring)))
+
+        return replace(
+            self,
+            root=root,
+            pipeline=there(self.pipeline),
+            data=replace(self.data, uri=there(self.data.uri)),
+            steps=tuple(step_there(step) for step in self.steps),
+        )
 
     def same_work(self, other: Plan) -> bool:
         """Whether the other plan asks for the same: same commit and trigger, same training, same rules, same stages.

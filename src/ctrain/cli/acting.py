@@ -17,6 +17,8 @@ from ctrain.flow.judge import judge
 from ctrain.flow.open_release import open_release
 from ctrain.flow.prepare import prepare
 from ctrain.flow.register import register
+from ctrain.flow.resume import resume as go_on_with
+from ctrain.flow.resume import to_resume
 from ctrain.flow.roll_back import roll_back, serving_release
 from ctrain.flow.smoke_test import smoke_test
 from ctrain.release import Release
@@ -29,6 +31,17 @@ def run(trigger: str | None, *, fresh: bool, allow_older: bool, file: Path | Non
         plan = replace(prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh), allow_older=allow_older)
         release = deliver(plan, s.journal)
         return show_end(release, s)
+
+
+def resume(name: str | None, *, allow_older: bool, file: Path | None, backend: str | None) -> int:
+    with session(file, backend) as s:
+        found = s.release(name) if name is not None else to_resume(s.source, s.at, trigger=s.caller.trigger)
+        if found is None:
+            say("nothing to do: no release is open", bold=True)
+            return ExitCode.DONE
+        if name is None and found.plan.source.commit != s.source.commit:
+            say(f"{s.source.short} has no open release: going on with {found.id}, the newest that is open")
+        return show_end(go_on_with(found, s.project, s.journal, allow_older=allow_older), s)
 
 
 def train(trigger: str | None, *, fresh: bool, file: Path | None, backend: str | None) -> int:

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ctrain.cli.options import AllowOlder, BackendName, File, Fresh, Json, ReleaseId, StageName, TriggerName
+from ctrain.cli.options import (
+    AllowOlder,
+    BackendName,
+    File,
+    Fresh,
+    Json,
+    OpenRelease,
+    ReleaseId,
+    StageName,
+    TriggerName,
+)
 
 app = typer.Typer(
     name="ctrain",
@@ -58,6 +68,16 @@ def run(
     from ctrain.cli import acting
 
     return acting.run(trigger, fresh=fresh, allow_older=allow_older, file=file, backend=backend)
+
+
+@app.command()
+def resume(
+    release: OpenRelease = None, allow_older: AllowOlder = False, file: File = None, backend: BackendName = None
+) -> int:
+    """Go on with a release that was left open, by its own plan."""
+    from ctrain.cli import acting
+
+    return acting.resume(release, allow_older=allow_older, file=file, backend=backend)
 
 
 @app.command()

@@ -27,4 +27,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 ReleaseId = Annotated[
     str | None, typer.Argument(metavar="[RELEASE]", help="The release's id; else the newest of this commit.")
 ]
+OpenRelease = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RELEASE]", help="The release's id; else this commit's newest open one, else the newest open one."
+    ),
+]
 StageName = Annotated[str, typer.Argument(metavar="STAGE", help="A stage of ctrain.yaml.")]

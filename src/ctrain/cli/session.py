@@ -84,10 +84,10 @@ class Session:
                     why="the ledger has no record of it",
                     hint=f"did you mean {close!r}?" if close else "see `ctrain history`",
                 )
-            return release
+            return self.journal.here(release)
         for release in newest_first(self.at.ledger):
             if release.plan.source.commit == self.source.commit:
-                return release
+                return self.journal.here(release)
         raise UsageError(
             "this commit has no release yet",
             why=f"the ledger knows none of {self.source.short}",
@@ -116,7 +116,7 @@ def session(file: Path | None, backend: str | None, *, show: bool = True) -> Ite
     at = connect(project, backend or project.backend, Visitor(say, who.run_url))
     source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)
     with Progress(at) if show else _silent() as tell:
-        journal = Journal(at, f"{who.name} (process {os.getpid()})", tell, measure=_measure)
+        journal = Journal(at, f"{who.name} (process {os.getpid()})", tell, measure=_measure, root=str(project.root))
         try:
             yield Session(project, at, who, source, journal)
         finally:

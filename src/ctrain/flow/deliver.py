@@ -26,7 +26,11 @@ def deliver(plan: Plan, journal: Journal) -> Release:
     stage waits for a person, and where ctrain is interrupted: running again goes on from there. A release that was
     delivered stays as it is; endpoints of its that went down are started again.
     """
-    release = open_release(plan, journal)
+    return go_on(open_release(plan, journal), journal, allow_older=plan.allow_older)
+
+
+def go_on(release: Release, journal: Journal, *, allow_older: bool = False) -> Release:
+    """The release, as far as its own plan takes it from where it is."""
     if release.ending is Ending.DELIVERED:
         return revive_all(release, journal)
     for step in release.plan.steps:
@@ -42,7 +46,7 @@ def deliver(plan: Plan, journal: Journal) -> Release:
             case Deploy():
                 if release.waits_for == step.stage.name:
                     return release
-                release = deploy(release, step, journal, allow_older=plan.allow_older)
+                release = deploy(release, step, journal, allow_older=allow_older)
             case _:
                 assert_never(step)
     return close(release, journal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,8 @@ Measure = Callable[[Path, "Asked"], "tuple[Given, Given | None]"]
 class Journal:
     """Appends to the ledger under the locks it holds, and tells the person who watches.
 
-    `measure` computes a project's own metrics, given the project's folder.
+    `measure` computes a project's own metrics, given the project's folder. `root` is where that is on this machine: a
+    release may have been planned on another.
     """
 
     at: Backend
@@ -61,6 +62,7 @@ class Journal:
     releases: dict[str, Release] = field(default_factory=dict)
     resting: list[str] = field(default_factory=list)
     measure: Measure | None = None
+    root: str = ""
 
     def lock(self, name: str) -> None:
         """Take a lock and hold it until `unlock`. Raises Conflict where somebody else has it."""
@@ -98,8 +100,13 @@ class Journal:
                 why="the ledger has nothing of how it began",
                 hint="run the same command again; it goes on from what is",
             )
+        made = self.here(made)
         self.releases[release] = made
         return made
+
+    def here(self, release: Release) -> Release:
+        """The release, its plan's files being where they are on this machine."""
+        return replace(release, plan=release.plan.moved(self.root))
 
     def beat(self) -> None:
         """Keep the locks alive. Raises Conflict where one was lost, so that no write follows."""

@@ -24,7 +24,7 @@ def open_release(plan: Plan, journal: Journal) -> Release:
     journal.lock(lock_name(plan))
     earlier = continued(plan, journal.at)
     if earlier is not None:
-        return earlier
+        return journal.here(earlier)
     if plan.sample is not None and journal.at.data.sampled(plan.data, plan.sample) is None:
         # Before anything is recorded: data that cannot be sampled is bad data, not a release that failed. A cluster
         # may take longer over it than a lock lasts unrenewed, so that it is given back; then all is looked at again.

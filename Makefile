@@ -19,7 +19,7 @@ AZURITE := tests/azure/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --group reference --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite test-stories test-kills test-faults docs lock upgrade bench proof clean
+.PHONY: help setup demo test lint format types imports tests azurite test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -57,10 +57,13 @@ $(AZURITE): tests/azure/node/package-lock.json
 	@touch $@
 
 test-stories: $(READY) $(if $(shell command -v npm),$(AZURITE))  ## The stories whole, those of the reference project included
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m e2e tests/e2e $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "e2e or long" tests $(ARGS)
 
 test-kills: $(READY)  ## kill -9 at many moments, by chance; e.g. make test-kills COUNT=100 FIRST=40
 	COUNT=$(COUNT) FIRST=$(FIRST) timeout 3600 $(BIN)/python -m pytest tests/e2e/kills.py $(ARGS)
+
+test-kill-matrix: $(READY) $(AZURITE)  ## kill -9 before and after every call that writes, on both backends; takes an hour
+	$(BIN)/python -m tests.kills $(ARGS)
 
 test-faults: $(READY) $(AZURITE)  ## Every fault at every call that a release makes to Azure; takes most of an hour
 	$(BIN)/python -m tests.faults --beside $(JOBS) $(ARGS)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+import pytest
 from tests.backends.local.jobs.builders import a_pipeline, a_spec, a_step, ended, running, trained
 
 from ctrain.backends.local.home import Home
@@ -193,15 +194,16 @@ def test_a_submitter_that_died_before_the_start_is_taken_over(trainer_of: Traine
     assert ended(trainer).status is JobStatus.COMPLETED
 
 
-def test_a_submitter_may_die_between_any_two_lines(trainer_of: Trainers, tmp_path: Path) -> None:
-    """Killed (`kill -9`) at its n-th line, for every n: the next submit ends where an undisturbed one ends."""
+@pytest.mark.parametrize("apart", [7, pytest.param(1, marks=pytest.mark.long)])
+def test_a_submitter_may_die_between_any_two_lines(trainer_of: Trainers, tmp_path: Path, apart: int) -> None:
+    """Killed (`kill -9`) at its n-th line, for every n or every seventh: the next submit ends as an undisturbed one."""
     code = tmp_path / "code"
     code.mkdir()
     (code / "run.sh").write_text("echo ran >> $1")
     died = True
-    number = 0
+    number = 1 - apart
     while died:
-        number += 1
+        number += apart
         job = f"job-{number}"
         count = tmp_path / job
         command = f"sh run.sh {shlex.quote(str(count))}"

@@ -48,7 +48,7 @@ def _challenge(problem: str | None) -> dict[str, str]:
 
 def action(call: Call) -> str | None:
     """The ARM action that the call is, e.g. Microsoft.MachineLearningServices/workspaces/jobs/write."""
-    found = re.search(r"/providers/(Microsoft\.\w+)/(.+?)/?\Z", call.path, re.IGNORECASE)
+    found = re.search(r".*/providers/(Microsoft\.\w+)/(.+?)/?\Z", call.path, re.IGNORECASE)
     if found is None:
         return None
     provider, rest = found[1], found[2].split("/")

@@ -34,8 +34,9 @@ class TelemetryContract:
     def test_what_was_answered_is_told(self, telemetry: Telemetry, serving: Serving, make: Make, clock: Clock) -> None:
         """By deployment, by class of status, mirrored copies too, once each; and nothing of what was not asked."""
         serving.create(ENDPOINT)
-        placed(serving, make("blue"), clock)
-        placed(serving, make("green"), clock)
+        serving.place(ENDPOINT, make("green"))
+        for name in ("blue", "green"):
+            placed(serving, make(name), clock)
         serving.route(ENDPOINT, {"blue": 100})
         since = self.moment(clock)
         assert telemetry.measured(ENDPOINT, "blue", since) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ctrain.backends.azureml.data import AzureData
 from ctrain.backends.azureml.ledger import AzureLedger
 from ctrain.backends.azureml.registry import AzureRegistry
 from ctrain.backends.azureml.serving.port import AzureServing
+from ctrain.backends.azureml.serving.telemetry import AzureTelemetry
 from ctrain.backends.azureml.trainer import AzureTrainer
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
 from ctrain.backends.clock import SystemClock
@@ -27,6 +29,7 @@ from tests.contract.data import DataContract
 from tests.contract.ledger import LedgerContract
 from tests.contract.registry import RegistryContract
 from tests.contract.serving import Make, ServingContract
+from tests.contract.telemetry import TelemetryContract
 from tests.contract.trainer import Spec, TrainerContract
 from tests.memory import ManualClock
 
@@ -70,6 +73,27 @@ class TestServing(ServingContract):
             return a_spec(name, uri, tmp_path / "conda.yml", crash=crash)
 
         return spec
+
+
+class TestTelemetry(TelemetryContract):
+    span_seconds = 60
+    behind_seconds = 300.0
+
+    @pytest.fixture
+    def clock(self, azure: Loopback) -> ManualClock:
+        return LoopbackTime(datetime.fromtimestamp(azure.now(), UTC), azure)
+
+    @pytest.fixture
+    def serving(self, workspace: AzureWorkspace, clock: ManualClock) -> AzureServing:
+        workspace.session.clock = clock
+        return AzureServing(workspace)
+
+    @pytest.fixture
+    def telemetry(self, workspace: AzureWorkspace, clock: ManualClock) -> AzureTelemetry:
+        return AzureTelemetry(workspace, clock)
+
+    place = TestServing.place
+    make = TestServing.make
 
 
 class TestTrainer(TrainerContract):

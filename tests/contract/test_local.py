@@ -15,6 +15,7 @@ from ctrain.backends.local.ledger import LocalLedger
 from ctrain.backends.local.registry import LocalRegistry
 from ctrain.backends.local.serving import fleet
 from ctrain.backends.local.serving.port import LocalServing
+from ctrain.backends.local.serving.telemetry import LocalTelemetry
 from ctrain.backends.local.trainer import LocalTrainer
 from ctrain.serving import DeploymentSpec, Probe, ScoringCode
 from ctrain.training import TrainingSpec
@@ -23,6 +24,7 @@ from tests.contract.data import DataContract
 from tests.contract.ledger import LedgerContract
 from tests.contract.registry import RegistryContract
 from tests.contract.serving import Make, ServingContract
+from tests.contract.telemetry import TelemetryContract
 from tests.contract.trainer import Spec, TrainerContract
 from tests.memory import ManualClock
 
@@ -77,6 +79,17 @@ class TestServing(ServingContract):
             return replace(plain, scoring=code, readiness=Probe(period=1, failure_threshold=20))
 
         return spec
+
+
+class TestTelemetry(TelemetryContract):
+    behind_seconds = 0.0
+
+    @pytest.fixture
+    def telemetry(self, home: Home, clock: SystemClock) -> LocalTelemetry:
+        return LocalTelemetry(home, clock)
+
+    serving = TestServing.serving
+    make = TestServing.make
 
 
 class TestRegistry(RegistryContract):

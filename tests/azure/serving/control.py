@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tests.azure.cloud import Cloud
 from tests.azure.hosts import CONTROL
 from tests.azure.routing import WORKSPACE, Call, Refused, Reply, Routes
 from tests.azure.serving.failures import CODES, Failure, Fate
 from tests.azure.serving.state import Endpoints, Planned, Region, Settings
+
+SETTINGS: Final = ("stale_reads", "routing_lag", "busy_after", "token_lifetime", "endpoints_limit", "metrics_lag")
 
 routes = Routes(CONTROL)
 
@@ -40,10 +44,11 @@ def forget(cloud: Cloud, call: Call) -> Reply:
 
 @routes.post("/serving/settings")
 def settings(cloud: Cloud, call: Call) -> Reply:
-    """Any of {"stale_reads": GETs, "routing_lag": s, "busy_after": s, "token_lifetime": s, "endpoints_limit": n}."""
+    """Any of {"stale_reads": GETs, "routing_lag": s, "busy_after": s, "token_lifetime": s, "endpoints_limit": n,
+    "metrics_lag": s}."""
     kept = cloud.part(Settings)
     for name, value in call.json().items():
-        if name not in ("stale_reads", "routing_lag", "busy_after", "token_lifetime", "endpoints_limit"):
+        if name not in SETTINGS:
             raise Refused(400, "Unknown", f"{name} is no setting of serving")
         setattr(kept, name, value)
     return Reply(204)

@@ -177,7 +177,8 @@ async def _created(cloud: Cloud, call: Call, name: str, body: Body) -> Endpoint:
     check_mirror(body["properties"].get("mirrorTraffic") or {}, {}, ())
     key = cloud.secrets.new
     now = cloud.clock.stamp()
-    served = ServedEndpoint(workspace.home / "endpoints" / name.lower(), lambda: endpoint.routed())  # noqa: PLW0108  not there yet
+    folder = workspace.home / "endpoints" / name.lower()
+    served = ServedEndpoint(folder, lambda: endpoint.routed(), cloud.clock.time)  # noqa: PLW0108  not there yet
     cloud_suffix = "ml.azure.us" if call.host.endswith("usgovcloudapi.net") else "ml.azure.com"
     endpoint = Endpoint(
         workspace,

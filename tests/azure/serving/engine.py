@@ -20,6 +20,7 @@ import aiohttp
 from ctrain.backends.local.serving.deployment import KeptDeployment
 from ctrain.backends.local.serving.folder import tail
 from ctrain.backends.local.serving.router import Router
+from ctrain.backends.local.serving.tally import Tally
 from ctrain.backends.local.serving.wish import Placement
 from ctrain.serving import Traffic
 
@@ -29,10 +30,14 @@ GONE = "its endpoint was deleted"
 
 
 class ServedEndpoint:
-    """The servers of one endpoint. `folder` is its own; `split` gives traffic and mirror for each request anew."""
+    """The servers of one endpoint. `folder` is its own; `split` gives traffic and mirror for each request anew.
 
-    def __init__(self, folder: Path, split: Split) -> None:
+    `tally` has what they answered, on the time that `now` tells.
+    """
+
+    def __init__(self, folder: Path, split: Split, now: Callable[[], float]) -> None:
         self.folder = folder
+        self.tally = Tally(now)
         self.deployments: dict[str, KeptDeployment] = {}
         self.failed_logs: dict[str, Path] = {}
         self._split = split
@@ -50,7 +55,7 @@ class ServedEndpoint:
         self._session = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
         )
-        router = Router(self._key, self.deployments, self._split, self._session)
+        router = Router(self._key, self.deployments, self._split, self._session, tally=self.tally)
         self._server = await asyncio.get_running_loop().create_server(router.server(), "127.0.0.1", 0)
 
     def place_folder(self, name: str) -> Path:

@@ -214,6 +214,8 @@ class Settings:
         """Seconds, half of them until it should be refreshed: as recorded."""
         self.endpoints_limit = 100
         """Endpoints a subscription may have in a region. Source: "Manage and increase quotas for resources"."""
+        self.metrics_lag = 120.0
+        """Virtual seconds after its end until Azure Monitor tells of a minute."""
         self.planned: list[Planned] = []
 
     def fate(self, kind: str, endpoint: str, deployment: str = "") -> Fate:

@@ -10,6 +10,7 @@ from ctrain.backends.azureml.doctor import AzureDoctor
 from ctrain.backends.azureml.ledger import AzureLedger
 from ctrain.backends.azureml.registry import AzureRegistry
 from ctrain.backends.azureml.serving.port import AzureServing
+from ctrain.backends.azureml.serving.telemetry import AzureTelemetry
 from ctrain.backends.azureml.trainer import PACE, AzureTrainer
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
 from ctrain.errors import ProjectError
@@ -50,6 +51,7 @@ def connect_azureml(project: Project, clock: Clock, say: Callable[[str], None], 
         doctor=AzureDoctor(session),
         pace=PACE,
         any_job=True,
+        telemetry=lambda stage: AzureTelemetry(workspace(stage.workspace or settings.address)),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 CONNECT_SECONDS: Final = 10
-READ_SECONDS: Final = 60
+READ_SECONDS: Final = 60.0
 
 TOLD_SECONDS: Final = 5.0
 """From here on a wait is told of: without a word a command that cannot reach Azure looks as if it hung."""
@@ -67,6 +67,7 @@ class PatientTransport(HttpTransport[Any, Any]):
         patience: Patience | None = None,
         marked: bool = False,
         tell: Callable[[str], None] = lambda _: None,
+        answer_seconds: float = READ_SECONDS,
     ) -> None:
         self._clock = clock
         self._patience = patience or Patience()
@@ -75,6 +76,7 @@ class PatientTransport(HttpTransport[Any, Any]):
         self._tokens = tokens
         self._marked = marked
         self._tell = tell
+        self._answer_seconds = answer_seconds
         self._told: dict[str, float] = {}
         self._mine = threading.local()
 
@@ -144,7 +146,7 @@ class PatientTransport(HttpTransport[Any, Any]):
     def _session(self) -> RequestsTransport:
         transport: RequestsTransport | None = getattr(self._mine, "transport", None)
         if transport is None:
-            transport = RequestsTransport(connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+            transport = RequestsTransport(connection_timeout=CONNECT_SECONDS, read_timeout=self._answer_seconds)
             transport.open()
             self._mine.transport = transport
         return transport

@@ -14,6 +14,7 @@ from ctrain.backends.azureml.bodies import Json, find, needed, section, text
 from ctrain.backends.azureml.cloud import Cloud, current_cloud, is_service, is_trusted, trusted
 from ctrain.backends.azureml.credential import Credential, Identity, credential_of, who
 from ctrain.backends.azureml.failures import translated
+from ctrain.backends.azureml.patience import Patience
 from ctrain.backends.azureml.sign_in import SignIn, choose
 from ctrain.errors import PlatformUnavailable, UsageError
 from ctrain.ports import Clock
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
     from ctrain.backends.azureml.transport import PatientTransport
+
+IN_PASSING: Final = 10.0
+"""Seconds for an answer, and as many for asking again."""
 
 WORKSPACES: Final = "2024-10-01-preview"
 """The api-version that azure-ai-ml 1.35 reads workspaces and datastores at."""
@@ -91,7 +95,10 @@ class AzureSession:
 
     @cached_property
     def transport(self) -> PatientTransport:
-        from ctrain.backends.azureml.transport import PatientTransport
+        return self._transport()
+
+    def _transport(self, patience: Patience | None = None, answer_seconds: float | None = None) -> PatientTransport:
+        from ctrain.backends.azureml.transport import READ_SECONDS, PatientTransport
 
         cloud = self.cloud
         return PatientTransport(
@@ -99,7 +106,9 @@ class AzureSession:
             may_see_token=lambda url: is_service(url, cloud),
             may_reach=lambda url: is_trusted(url, cloud),
             tokens=self.credential,
+            patience=patience,
             tell=self._tell,
+            answer_seconds=answer_seconds or READ_SECONDS,
         )
 
     def container(self, account: str, container: str, secret: str | None) -> ContainerClient:
@@ -134,6 +143,13 @@ class AzureSession:
         """Azure Resource Manager: what everything begins with."""
         self._tell(f"signed in to Azure as {self.identity}")
         return self.requests(f"https://{self.cloud.arm}", self.cloud.arm_scope)
+
+    @cached_property
+    def in_passing(self) -> Requests:
+        """Resource Manager again, for what is only worth a few seconds: whoever asks has to go on with something."""
+        base = f"https://{self.cloud.arm}"
+        transport = self._transport(Patience(total=IN_PASSING, unreached=IN_PASSING), IN_PASSING)
+        return Requests(pipeline(base, self.cloud.arm_scope, self.credential, transport), self.cloud, base)
 
     def token(self, scope: str) -> str:
         """A token for that scope. Raises NotAllowed where signing in fails."""
@@ -190,6 +206,11 @@ class AzureWorkspace:
     def arm(self) -> Arm:
         """The workspace's resources; `.below` for those beside it."""
         return Arm(self.session.management, self.arm_id)
+
+    @cached_property
+    def arm_in_passing(self) -> Arm:
+        """The same, without patience."""
+        return Arm(self.session.in_passing, self.arm_id)
 
     @cached_property
     def facts(self) -> WorkspaceFacts:

@@ -15,6 +15,7 @@ from ctrain.backends.local.home import Home
 from ctrain.backends.local.ledger import LocalLedger
 from ctrain.backends.local.registry import LocalRegistry
 from ctrain.backends.local.serving.port import LocalServing
+from ctrain.backends.local.serving.telemetry import LocalTelemetry
 from ctrain.backends.local.trainer import LocalTrainer
 from ctrain.errors import Location
 from ctrain.pipeline.graph import Environment
@@ -61,4 +62,5 @@ def connect_local(project: Project) -> Backend:
         ledger=LocalLedger(home, clock),
         clock=clock,
         doctor=LocalDoctor(home),
+        telemetry=lambda _stage: LocalTelemetry(home, clock),
     )

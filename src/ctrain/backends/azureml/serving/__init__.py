@@ -13,4 +13,5 @@ creation.py     how an endpoint comes into being
 changing.py     how it is changed
 scoring.py      the front door
 port.py         AzureServing: the Serving port
+telemetry.py    AzureTelemetry: what Azure Monitor counted
 """

@@ -12,12 +12,14 @@ from aiohttp import web
 from ctrain.backends.local.serving.wish import Placement, placement_from_json
 from ctrain.errors import CtrainError, PlatformUnavailable, UsageError
 from ctrain.serving import Traffic
+from ctrain.telemetry import Span
 
 
 class Controlled(Protocol):
     """What may be asked of an endpoint process; acts are done one after the other."""
 
     def state(self) -> dict[str, Any]: ...
+    def counted(self, deployment: str, since: float) -> list[Span]: ...
     async def place(self, placement: Placement) -> None: ...
     async def route(self, traffic: Traffic) -> None: ...
     async def mirror(self, mirror: Traffic) -> None: ...
@@ -26,7 +28,10 @@ class Controlled(Protocol):
 
 
 def control_server(key: str, endpoint: Controlled) -> web.Server:
-    """Each act is `POST /NAME` with a JSON body; the answer is the state after it, or `{"error": ...}`."""
+    """Each act is `POST /NAME` with a JSON body; the answer is the state after it, or `{"error": ...}`.
+
+    `/counted` is no act: its answer is what a deployment answered since a moment.
+    """
 
     async def place(body: Any) -> None:
         await endpoint.place(placement_from_json(body))
@@ -53,10 +58,14 @@ def control_server(key: str, endpoint: Controlled) -> web.Server:
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {key}".encode()):
             return web.Response(status=401)
         act = acts.get(request.path)
-        if act is None or request.method != "POST":
+        if (act is None and request.path != "/counted") or request.method != "POST":
             return web.Response(status=404)
         try:
-            await act(json.loads(await request.read() or b"null"))
+            body = json.loads(await request.read() or b"null")
+            if request.path == "/counted":
+                return web.json_response([_told(span) for span in endpoint.counted(*body)])
+            if act is not None:
+                await act(body)
             return web.json_response(endpoint.state())
         except CtrainError as refusal:
             return _refusal(refusal)
@@ -70,6 +79,10 @@ def control_server(key: str, endpoint: Controlled) -> web.Server:
             return _refusal(UsageError("the endpoint cannot read this request", why=why, hint="use one ctrain version"))
 
     return web.Server(handle, access_log=None)
+
+
+def _told(span: Span) -> list[Any]:
+    return [span.began.timestamp(), span.seconds, dict(span.answers), dict(span.percentiles)]
 
 
 def _refusal(refusal: CtrainError) -> web.Response:

@@ -27,9 +27,11 @@ from typing import TYPE_CHECKING, Any
 from ctrain.backends.local.serving import rules
 from ctrain.backends.local.serving.folder import Contact, Folder, trim
 from ctrain.backends.local.serving.remote import scoring_url
+from ctrain.backends.local.serving.tally import Tally
 from ctrain.backends.local.serving.wish import Placement, Wish, write_wish
 from ctrain.errors import CtrainError, PlatformUnavailable
 from ctrain.serving import Endpoint, Traffic
+from ctrain.telemetry import Span
 
 if TYPE_CHECKING:
     import aiohttp
@@ -50,6 +52,7 @@ class EndpointProcess:
         self.wish = wish
         self.deployments: dict[str, KeptDeployment] = {}
         self.leaving = asyncio.Event()
+        self.tally = Tally()
         self._session = session
         self._writing = asyncio.Lock()
         for placement in wish.deployments.values():
@@ -58,6 +61,9 @@ class EndpointProcess:
     def state(self) -> dict[str, Any]:
         seen = {name: kept.seen() for name, kept in self.deployments.items()}
         return asdict(Endpoint(self.wish.name, scoring_url(self.wish), True, self.wish.traffic, self.wish.mirror, seen))  # noqa: FBT003
+
+    def counted(self, deployment: str, since: float) -> list[Span]:
+        return list(self.tally.spans(deployment, since))
 
     def split(self) -> tuple[Traffic, Traffic]:
         return self.wish.traffic, self.wish.mirror
@@ -176,7 +182,7 @@ async def serve(folder: Folder, held: int, wish: Wish, listener: socket.socket, 
             loop.add_signal_handler(name, process.shut_down)
         contact_key = secrets.token_urlsafe(32)
         control = await loop.create_server(control_server(contact_key, process), "127.0.0.1", 0)
-        router = Router(folder.key(), process.deployments, process.split, session)
+        router = Router(folder.key(), process.deployments, process.split, session, tally=process.tally)
         data = await loop.create_server(router.server(), sock=listener)
         folder.publish(Contact(os.getpid(), control.sockets[0].getsockname()[1], contact_key))
         started()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from ctrain.backends.local.serving.folder import Contact, Folder
 from ctrain.backends.local.serving.wish import Wish
 from ctrain.errors import Conflict, CtrainError, PlatformUnavailable, UsageError
 from ctrain.serving import Deployment, DeploymentState, Endpoint
+from ctrain.telemetry import Measured, Span
 
 TIMEOUT = 30.0
 """Seconds. An endpoint process that takes longer for any act is stuck."""
@@ -18,7 +20,27 @@ _KINDS: dict[str, type[CtrainError]] = {kind.__name__: kind for kind in (Conflic
 
 
 def ask(contact: Contact, act: str, body: object = None, timeout: float = TIMEOUT) -> Endpoint:
-    """Do one act and return the endpoint as it is after it.
+    """Do one act and return the endpoint as it is after it. Raises as `answered` does."""
+    return _endpoint(answered(contact, act, body, timeout))
+
+
+def counted(contact: Contact, deployment: str, since: datetime, timeout: float = TIMEOUT) -> Measured | None:
+    """What the deployment answered since then, or None where there is nothing to tell. Raises as `answered` does."""
+    told = answered(contact, "counted", [deployment, since.timestamp()], timeout)
+    spans = tuple(
+        Span(
+            datetime.fromtimestamp(began, UTC),
+            seconds,
+            answers,
+            {int(percent): value for percent, value in percentiles.items()},
+        )
+        for began, seconds, answers, percentiles in told
+    )
+    return Measured(spans) if spans else None
+
+
+def answered(contact: Contact, act: str, body: object, timeout: float) -> Any:
+    """What the endpoint process answers, read as JSON.
 
     Raises what the endpoint process raised, ConnectionError where it is not there, and PlatformUnavailable where it
     does not answer.
@@ -46,7 +68,7 @@ def ask(contact: Contact, act: str, body: object = None, timeout: float = TIMEOU
     if answer.status != 200:
         # Another program got the port after the process died: its contact file is out of date.
         raise ConnectionError(f"status {answer.status}")
-    return _endpoint(content)
+    return content
 
 
 def asleep(folder: Folder, wish: Wish) -> Endpoint:

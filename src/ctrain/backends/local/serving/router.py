@@ -21,6 +21,7 @@ from aiohttp import web
 
 from ctrain.backends.local.serving.deployment import KeptDeployment
 from ctrain.backends.local.serving.rules import choose
+from ctrain.backends.local.serving.tally import Tally
 from ctrain.serving import Traffic
 
 DEPLOYMENT = "azureml-model-deployment"
@@ -44,7 +45,10 @@ Headers = list[tuple[str, str]]
 
 
 class Router:
-    """Answers requests on the endpoint's port. `traffic` and `mirror` are read anew for each request."""
+    """Answers requests on the endpoint's port. `traffic` and `mirror` are read anew for each request.
+
+    `tally` counts what every deployment answered, mirrored requests too.
+    """
 
     def __init__(
         self,
@@ -53,12 +57,15 @@ class Router:
         split: Callable[[], tuple[Traffic, Traffic]],
         session: aiohttp.ClientSession,
         chance: Callable[[], float] = random.random,
+        *,
+        tally: Tally | None = None,
     ) -> None:
         self._authorization = f"Bearer {key}".encode()
         self._deployments = deployments
         self._split = split
         self._session = session
         self._chance = chance
+        self.tally = tally or Tally()
         self._mirrored: set[asyncio.Task[None]] = set()
 
     def server(self) -> web.Server:
@@ -99,6 +106,16 @@ class Router:
         return await self._ask(deployment, request, body, headers)
 
     async def _ask(
+        self, deployment: KeptDeployment, request: web.BaseRequest, body: bytes, headers: Headers
+    ) -> web.Response:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        answer = await self._passed_on(deployment, request, body, headers)
+        if request.path == "/score":
+            self.tally.add(deployment.placement.spec.name, answer.status, loop.time() - began)
+        return answer
+
+    async def _passed_on(
         self, deployment: KeptDeployment, request: web.BaseRequest, body: bytes, headers: Headers
     ) -> web.Response:
         by = {DEPLOYMENT: deployment.placement.spec.name}

@@ -67,8 +67,10 @@ class Journal:
     def lock(self, name: str) -> None:
         """Take a lock and hold it until `unlock`. Raises Conflict where somebody else has it."""
         if name not in self.leases:
+            asked = self.at.clock.monotonic()
             self.leases[name] = self.at.ledger.acquire(name, self.by, LEASE_SECONDS)
-            self.renewed = self.at.clock.monotonic()
+            if len(self.leases) == 1:
+                self.renewed = asked  # the others are as old as they were
 
     def unlock(self, name: str) -> None:
         lease = self.leases.pop(name, None)
@@ -109,18 +111,26 @@ class Journal:
         return replace(release, plan=release.plan.moved(self.root))
 
     def beat(self) -> None:
-        """Keep the locks alive. Raises Conflict where one was lost, so that no write follows."""
-        now = self.at.clock.monotonic()
-        if now - self.renewed >= RENEW_SECONDS:
+        """Keep the locks alive. Raises Conflict where one was lost, so that no write follows.
+
+        Once it returns, all of them are ours for half of `LEASE_SECONDS` more at least: a renewal that itself took so
+        long that this cannot be said is made again.
+        """
+        oldest = RENEW_SECONDS
+        while self.leases and (asked := self.at.clock.monotonic()) - self.renewed >= oldest:
             self.leases = {name: self.at.ledger.renew(lease, LEASE_SECONDS) for name, lease in self.leases.items()}
-            self.renewed = now
+            self.renewed, oldest = asked, LEASE_SECONDS / 2
 
     def record(self, release: str, what: What) -> Release:
-        """Append the event and give back the release as it is with it."""
+        """Append the event and give back the release as it is with it.
+
+        The act that was announced may follow at once: an append that took long is no excuse for a lock that ran out.
+        """
         self.beat()
         event = Event(release, self.at.clock.now(), self.by, what)
         lease = next(reversed(self.leases.values()), None)
         self.at.ledger.append(event, lease)
+        self.beat()
         self.recorded += 1
         self.tell(event)
         known = self.releases.get(release)

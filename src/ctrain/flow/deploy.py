@@ -22,6 +22,9 @@ POLL_SECONDS = 0.1
 READY_SECONDS = 1800.0
 """How long a deployment may take to become ready before it is given up."""
 
+DOUBTS = 5
+"""So many looks in a row must say that something else serves, before that is believed."""
+
 
 def deploy(release: Release, step: Deploy, journal: Journal, *, allow_older: bool = False) -> Release:
     """The release with this stage taken over, or restored and ended.
@@ -32,20 +35,37 @@ def deploy(release: Release, step: Deploy, journal: Journal, *, allow_older: boo
     Conflict where the champion has changed since the release was planned.
     """
     stage = step.stage
-    if not release.serves(stage.name):
-        journal.lock(stage.lock)
-        try:
-            if (why := _taken_off(release, journal)) is not None:
-                return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
-            _refuse_new_champion(release, journal)
-            if not allow_older:
-                _refuse_older(release, stage, journal)
-            release = _roll_out(_again(release, step, journal), step, journal)
-        finally:
-            journal.unlock(stage.lock)
-    if step.last and not release.ended and not release.crowned:
-        release = _crown(release, journal)
-    return release
+    crowns = step.last and not release.crowned
+    if release.serves(stage.name) and not crowns:
+        return release
+    journal.lock(stage.lock)
+    try:
+        release = journal.read_again(release.id)  # whoever had the lock before may have taken it off
+        if release.serves(stage.name):
+            return _crown(release, journal) if crowns and _still_serves(release, stage, journal) else release
+        if (why := _taken_off(release, journal)) is not None:
+            return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
+        _refuse_new_champion(release, journal)
+        if not allow_older:
+            _refuse_older(release, stage, journal)
+        release = _roll_out(_again(release, step, journal), step, journal)
+        return _crown(release, journal) if crowns and not release.ended else release
+    finally:
+        journal.unlock(stage.lock)
+
+
+def _still_serves(release: Release, stage: Stage, journal: Journal) -> bool:
+    """Whether the stage serves what this release brought there, and not what somebody brought there since.
+
+    A platform may tell of what was for a while: that it does not is believed once it has said so a few times.
+    """
+    record, serving = release.stage(stage.name), journal.at.serving(stage)
+    for _ in range(DOUBTS):
+        endpoint = serving.look(stage.endpoint)
+        if record is not None and endpoint is not None and rollout.live(endpoint.traffic) == {record.deployment: 100}:
+            return True
+        journal.at.clock.sleep(POLL_SECONDS)
+    return False
 
 
 def _taken_off(release: Release, journal: Journal) -> str | None:
@@ -178,8 +198,9 @@ def _act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Re
             return journal.record(release.id, events.RolloutBegan(name, deployment, before))
         case rollout.Place(spec):
             _refuse_changed_code(step)
+            there = _promoted(spec, release, stage, journal)  # may take minutes: the lock is looked at after it
             journal.record(release.id, events.Placing(name, spec.name))
-            serving.place(endpoint, _promoted(spec, release, stage, journal))
+            serving.place(endpoint, there)
         case rollout.Smoke(deployment, live):
             verdict = smoke_test(release.id, stage, deployment, journal, live=live)
             return journal.record(release.id, events.Smoked(name, deployment, live, verdict))

@@ -337,6 +337,7 @@ class MemoryLedger:
     kept: dict[tuple[str, str], bytes] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+    run_url: str = ""
 
     @property
     def writes(self) -> int:
@@ -363,9 +364,10 @@ class MemoryLedger:
         held = self.leases.get(name)
         now = self.clock.now()
         if held is not None and held.expires > now:
-            raise Conflict(f"the lock {name!r} is held", why=f"{held.holder} has it", hint="wait")
+            raise held.refusal()
         self.tokens[name] = self.tokens.get(name, 0) + 1
-        self.leases[name] = Lease(name, holder, self.tokens[name], now, now + timedelta(seconds=seconds))
+        expires = now + timedelta(seconds=seconds)
+        self.leases[name] = Lease(name, holder, self.tokens[name], now, expires, self.run_url)
         return self.leases[name]
 
     def _still_held(self, lease: Lease) -> None:

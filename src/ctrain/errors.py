@@ -11,6 +11,8 @@
       StillRunning           8   detached, or the deadline passed
       NotAllowed             9   not signed in, or not allowed
       Conflict              10   somebody else holds the lock, or changed what we were changing
+        Locked                   the lock, and for how long at most
+        NewChampion              what was planned was to be proven against another
       PlatformUnavailable   11   quota, capacity, or the platform stayed unavailable
         NoAnswer                 a deployment was asked, and did not answer
 
@@ -149,9 +151,13 @@ class NotRestored(CtrainError):
 
 
 class StillRunning(CtrainError):
-    """The work goes on without us. `hint` holds the line that resumes."""
+    """The work of that release goes on without us. `hint` holds the line that resumes."""
 
     exit_code = ExitCode.STILL_RUNNING
+
+    def __init__(self, what: str, *, why: str, hint: str, release: str = "") -> None:
+        super().__init__(what, why=why, hint=hint)
+        self.release = release
 
 
 class NotAllowed(CtrainError):
@@ -164,6 +170,19 @@ class Conflict(CtrainError):
     """Somebody else holds the lock, or changed what we were changing."""
 
     exit_code = ExitCode.CONFLICT
+
+
+class Locked(Conflict):
+    """Somebody else holds the lock: `holder`, and `where`, the address of their CI run if they have one."""
+
+    def __init__(self, what: str, *, why: str, hint: str, holder: str, where: str = "") -> None:
+        super().__init__(what, why=why, hint=hint)
+        self.holder = holder
+        self.where = where
+
+
+class NewChampion(Conflict):
+    """The champion is not the one that the release was, or was to be, judged against."""
 
 
 class PlatformUnavailable(CtrainError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ctrain.data import DataVersion, SampleSpec
+from ctrain.errors import Locked
 from ctrain.events import Event
 from ctrain.project import Project
 from ctrain.rollout import Stage
@@ -221,13 +222,33 @@ class DataStore(DataReader, Protocol):
 
 @dataclass(frozen=True)
 class Lease:
-    """A finite hold on a name. `token` grows with each holder, so that an older one can be told (fencing)."""
+    """A finite hold on a name. `token` grows with each holder, so that an older one can be told (fencing).
+
+    `where` is the address of the CI run that holds it, if it is one.
+    """
 
     name: str
     holder: str
     token: int
     acquired: datetime
     expires: datetime
+    where: str = ""
+
+    def refusal(self) -> Locked:
+        """What somebody else is told who wants it: who has it, since when, until when, and where."""
+        place = f", in {self.where}" if self.where else ""
+        return Locked(
+            f"the lock {self.name!r} is held",
+            why=f"{self.holder} has had it since {_local(self.acquired)}{place}; "
+            f"if that run has died, it is free at {_local(self.expires)} at the latest",
+            hint="wait for that run to end, as --wait 10m does, or stop it",
+            holder=self.holder,
+            where=self.where,
+        )
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 class LedgerReader(Protocol):
@@ -256,7 +277,7 @@ class Ledger(LedgerReader, Protocol):
         ...
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease:
-        """Take the lock for so long. Raises Conflict, naming the holder and since when, where it is held."""
+        """Take the lock for so long. Raises Locked, as `Lease.refusal` says it, where somebody has it."""
         ...
 
     def renew(self, lease: Lease, seconds: float) -> Lease:

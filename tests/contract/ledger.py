@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
-from ctrain.errors import Conflict
+from ctrain.errors import Conflict, Locked
 from ctrain.events import Closed, Event
 from ctrain.ports import Ledger
 from ctrain.release import Ending
 from tests.memory import ManualClock
+
+RUN_URL = "https://ci.example/runs/7"
+"""The CI run that the ledger under test is opened by."""
 
 
 def an_event(release: str, why: str = "because") -> Event:
@@ -18,7 +22,7 @@ def an_event(release: str, why: str = "because") -> Event:
 
 
 class LedgerContract:
-    """Bind it with a fixture `ledger` whose time is that of the fixture `clock`."""
+    """Bind it with a fixture `ledger` of the CI run `RUN_URL`, whose time is that of the fixture `clock`."""
 
     def test_events_come_back_in_the_order_they_were_appended(self, ledger: Ledger) -> None:
         """Append only: the first event stays the first."""
@@ -52,6 +56,22 @@ class LedgerContract:
 
         with pytest.raises(Conflict, match="anna"):
             ledger.acquire("prod", "bert", 60)
+
+    def test_who_finds_a_lock_held_is_told_by_whom_since_when_until_when_and_where(
+        self, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        """What it takes to wait for that run, or to go and look at it."""
+        since = clock.now().astimezone()
+        ledger.acquire("prod", "anna", 60)
+        clock.sleep(30)
+
+        with pytest.raises(Locked) as told:
+            ledger.acquire("prod", "bert", 60)
+        assert (told.value.holder, told.value.where) == ("anna", RUN_URL)
+        assert told.value.why.startswith(f"anna has had it since {since:%Y-%m-%d %H:%M:%S}, in {RUN_URL}; ")
+        free = re.search(r"it is free at (.+) at the latest", told.value.why)
+        assert free is not None
+        assert 30 <= (datetime.fromisoformat(free[1]).astimezone() - clock.now()).total_seconds() <= 60
 
     def test_a_lock_given_back_can_be_taken(self, ledger: Ledger) -> None:
         """At once, by anybody."""

@@ -26,7 +26,7 @@ from tests.backends.azureml.conftest import azure, session, workspace
 from tests.backends.azureml.published import publish_data
 from tests.backends.azureml.serving.published import a_spec, publish_model
 from tests.contract.data import DataContract
-from tests.contract.ledger import LedgerContract
+from tests.contract.ledger import RUN_URL, LedgerContract
 from tests.contract.registry import RegistryContract
 from tests.contract.serving import Make, ServingContract
 from tests.contract.telemetry import TelemetryContract
@@ -46,7 +46,7 @@ class TestLedger(LedgerContract):
     @pytest.fixture
     def ledger(self, place: Place, session: AzureSession, clock: ManualClock) -> Iterator[AzureLedger]:
         session.clock = clock
-        ledger = AzureLedger(AzureWorkspace(place.address, session), "visits")
+        ledger = AzureLedger(AzureWorkspace(place.address, session), "visits", RUN_URL)
         yield ledger
         ledger.close()
 

@@ -21,7 +21,7 @@ from ctrain.serving import DeploymentSpec, Probe, ScoringCode
 from ctrain.training import TrainingSpec
 from tests.builders import a_deployment_spec
 from tests.contract.data import DataContract
-from tests.contract.ledger import LedgerContract
+from tests.contract.ledger import RUN_URL, LedgerContract
 from tests.contract.registry import RegistryContract
 from tests.contract.serving import Make, ServingContract
 from tests.contract.telemetry import TelemetryContract
@@ -48,7 +48,7 @@ class TestLedger(LedgerContract):
 
     @pytest.fixture
     def ledger(self, home: Home, clock: ManualClock) -> LocalLedger:
-        return LocalLedger(home, clock)
+        return LocalLedger(home, clock, RUN_URL)
 
 
 class TestTrainer(TrainerContract):

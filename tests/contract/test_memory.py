@@ -10,7 +10,7 @@ from ctrain.data import DataVersion
 from ctrain.training import TrainingSpec
 from tests.builders import a_deployment_spec, outputs
 from tests.contract.data import DataContract
-from tests.contract.ledger import LedgerContract
+from tests.contract.ledger import RUN_URL, LedgerContract
 from tests.contract.registry import RegistryContract
 from tests.contract.serving import Make, ServingContract
 from tests.contract.telemetry import TelemetryContract
@@ -34,7 +34,7 @@ def clock() -> ManualClock:
 class TestLedger(LedgerContract):
     @pytest.fixture
     def ledger(self, clock: ManualClock) -> MemoryLedger:
-        return MemoryLedger(clock)
+        return MemoryLedger(clock, run_url=RUN_URL)
 
 
 class TestTrainer(TrainerContract):

@@ -22,10 +22,10 @@ class Visitor:
     run_url: str = ""
 
 
-def _local(project: Project, _visitor: Visitor) -> Backend:
+def _local(project: Project, visitor: Visitor) -> Backend:
     from ctrain.backends.local.connect import connect_local
 
-    return connect_local(project)
+    return connect_local(project, visitor.run_url)
 
 
 def _azureml(project: Project, visitor: Visitor) -> Backend:

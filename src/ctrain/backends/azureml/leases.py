@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ctrain.backends.azureml.blobs import ROOT, WRITES, make, read, segment
 from ctrain.backends.azureml.failures import translated
-from ctrain.errors import Conflict, CtrainError, PlatformUnavailable
+from ctrain.errors import Conflict, CtrainError, Locked, PlatformUnavailable
 from ctrain.ports import Clock, Lease
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Locks:
                 why=f"each time it had run out, after {lasts} seconds, before we could write who has it",
                 hint="Azure's storage is too slow now: try again in some minutes",
             )
-        lease = Lease(name, holder, token, now, now + timedelta(seconds=lasts))
+        lease = Lease(name, holder, token, now, now + timedelta(seconds=lasts), self._run_url)
         with self._mine:
             held = Held(lease, blob, key, lasts, asked + lasts, lease.expires, time.monotonic() + self._pause(lasts))
             self._held[(name, token)] = held
@@ -199,14 +199,11 @@ class Locks:
                 raise self._refusal(blob, name) from None
         return True
 
-    def _refusal(self, blob: BlobClient, name: str) -> Conflict:
+    def _refusal(self, blob: BlobClient, name: str) -> Locked:
         found = read(self._workspace.blobs, blob.blob_name)
-        holder = Holder.read(found.content if found else b"")
-        return Conflict(
-            f"the lock {name!r} is held",
-            why=f"{_told(holder)} has had it since {_when(holder.since)}",
-            hint="wait for that run to end, or stop it; the lock of a run that died frees itself within a minute",
-        )
+        holder, now = Holder.read(found.content if found else b""), self._workspace.clock.now()
+        since, latest = _read(holder.since) or now, now + timedelta(seconds=LONGEST)
+        return Lease(name, holder.name or "somebody", holder.token, since, latest, holder.run_url).refusal()
 
     def _sign(self, blob: BlobClient, key: str, holder: Holder) -> int | None:
         """Write who has it into the blob, under the lease, with a token above the last one's; that token. None where
@@ -311,8 +308,8 @@ def _told(holder: Holder) -> str:
     return f"{name} ({holder.run_url})" if holder.run_url else name
 
 
-def _when(since: str) -> str:
+def _read(since: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromisoformat(since)
     except ValueError:
-        return "a moment ago"
+        return None

@@ -49,7 +49,7 @@ class Interpreters:
         return Path(build(planned, self.environments.folder), "python")
 
 
-def connect_local(project: Project) -> Backend:
+def connect_local(project: Project, run_url: str = "") -> Backend:
     """The backend on this machine."""
     home, clock, settings = home_of(project), SystemClock(), project.backends.local
     serving = LocalServing(home, clock, Interpreters(Environments(home.environments, settings.environments)))
@@ -59,7 +59,7 @@ def connect_local(project: Project) -> Backend:
         registry=LocalRegistry(home),
         serving=lambda _stage: serving,
         data=LocalData(home, project.root),
-        ledger=LocalLedger(home, clock),
+        ledger=LocalLedger(home, clock, run_url),
         clock=clock,
         doctor=LocalDoctor(home),
         telemetry=lambda _stage: LocalTelemetry(home, clock),

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,17 +23,21 @@ CREATE TABLE IF NOT EXISTS evidence (
     release TEXT NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (release, name));
 CREATE TABLE IF NOT EXISTS lease (
     name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL,
-    acquired TEXT NOT NULL, expires TEXT NOT NULL, process TEXT NOT NULL);
-PRAGMA user_version = 1;
+    acquired TEXT NOT NULL, expires TEXT NOT NULL, process TEXT NOT NULL, place TEXT NOT NULL DEFAULT '');
+PRAGMA user_version = 2;
 """
 
 
 class LocalLedger:
-    """A Ledger in `ledger.db`. The lease of a process of this machine that has died counts as given back."""
+    """A Ledger in `ledger.db`. The lease of a process of this machine that has died counts as given back.
 
-    def __init__(self, home: Home, clock: Clock) -> None:
+    `run_url` is the CI run that holds our locks, told to whoever waits for them.
+    """
+
+    def __init__(self, home: Home, clock: Clock, run_url: str = "") -> None:
         self.home = home
         self.clock = clock
+        self.run_url = run_url
 
     def releases(self) -> Sequence[str]:
         with self._reading() as db:
@@ -72,14 +77,16 @@ class LocalLedger:
         now = self.clock.now()
         with self._writing() as db:
             row = db.execute(
-                "SELECT holder, token, acquired, expires, process FROM lease WHERE name = ?", (name,)
+                "SELECT holder, token, acquired, expires, place, process FROM lease WHERE name = ?", (name,)
             ).fetchone()
-            if row is not None and datetime.fromisoformat(row[3]) > now and _alive(row[4]):
-                raise _held(name, row[0], row[2])
-            lease = Lease(name, holder, (row[1] if row else 0) + 1, now, now + timedelta(seconds=seconds))
+            if row is not None and datetime.fromisoformat(row[3]) > now and _alive(row[5]):
+                since, until = datetime.fromisoformat(row[2]), datetime.fromisoformat(row[3])
+                raise Lease(name, row[0], row[1], since, until, row[4]).refusal()
+            token, expires = (row[1] if row else 0) + 1, now + timedelta(seconds=seconds)
+            lease = Lease(name, holder, token, now, expires, self.run_url)
             db.execute(
-                "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)",
-                (name, holder, lease.token, now.isoformat(), lease.expires.isoformat(), _process(os.getpid())),
+                "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (name, holder, token, now.isoformat(), expires.isoformat(), _process(os.getpid()), self.run_url),
             )
         return lease
 
@@ -88,7 +95,7 @@ class LocalLedger:
         with self._writing() as db:
             self._still_held(db, lease)
             db.execute("UPDATE lease SET expires = ? WHERE name = ?", (expires.isoformat(), lease.name))
-        return Lease(lease.name, lease.holder, lease.token, lease.acquired, expires)
+        return replace(lease, expires=expires)
 
     def release(self, lease: Lease) -> None:
         # The row stays, so that tokens go on growing.
@@ -128,8 +135,11 @@ class LocalLedger:
         try:
             db = sqlite3.connect(file or ":memory:", timeout=10, isolation_level=None)
             try:
-                if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                tables = db.execute("PRAGMA user_version").fetchone()[0]
+                if tables == 0:
                     db.executescript(("PRAGMA journal_mode = WAL;" if file else "") + _SCHEMA)
+                elif tables == 1:
+                    _upgrade(db)
                 yield db
             finally:
                 db.close()
@@ -141,13 +151,13 @@ class LocalLedger:
             ) from failure
 
 
-def _held(name: str, holder: str, acquired: str) -> Conflict:
-    since = datetime.fromisoformat(acquired).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return Conflict(
-        f"the lock {name!r} is held",
-        why=f"{holder} has had it since {since}",
-        hint="wait for that run to end, or stop it; the lock of a run that died frees itself",
-    )
+def _upgrade(db: sqlite3.Connection) -> None:
+    """From the first version of the tables; another process may do the same at this moment."""
+    db.execute("BEGIN IMMEDIATE")
+    if db.execute("PRAGMA user_version").fetchone()[0] == 1:
+        db.execute("ALTER TABLE lease ADD COLUMN place TEXT NOT NULL DEFAULT ''")
+        db.execute("PRAGMA user_version = 2")
+    db.execute("COMMIT")
 
 
 def _process(pid: int) -> str:

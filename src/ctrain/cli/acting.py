@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ctrain import flow
+from ctrain.cli.leaving import Stay
 from ctrain.cli.session import Session, session
 from ctrain.cli.summary import show_end, show_verdict
 from ctrain.cli.terminal import give, say
-from ctrain.errors import Conflict, ExitCode
+from ctrain.errors import Conflict, ExitCode, NewChampion, StillRunning
 from ctrain.flow.approve import approve as let_go
 from ctrain.flow.cancel import cancel_training
 from ctrain.flow.deliver import close, deliver
@@ -26,30 +27,53 @@ from ctrain.rollout import live
 from ctrain.verdict import Outcome
 
 
-def run(trigger: str | None, *, fresh: bool, allow_older: bool, file: Path | None, backend: str | None) -> int:
-    with session(file, backend) as s:
+def run(
+    trigger: str | None, *, fresh: bool, allow_older: bool, stay: Stay, file: Path | None, backend: str | None
+) -> int:
+    try:
+        with session(file, backend, patience=stay.patience(file, backend)) as s:
+            return show_end(_delivered(s, trigger, fresh=fresh, allow_older=allow_older), s)
+    except StillRunning as left:
+        return stay.left(left)
+
+
+def _delivered(s: Session, trigger: str | None, *, fresh: bool, allow_older: bool) -> Release:
+    """Planned and delivered; planned anew where who was waited for has made another champion."""
+    while True:
         plan = replace(prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh), allow_older=allow_older)
-        release = deliver(plan, s.journal)
-        return show_end(release, s)
+        try:
+            return deliver(plan, s.journal)
+        except NewChampion as changed:
+            if not s.journal.queued:
+                raise
+            s.journal.unlock_all()
+            s.journal.queued = False
+            say(f"planning anew: {changed.why}")
 
 
-def resume(name: str | None, *, allow_older: bool, file: Path | None, backend: str | None) -> int:
-    with session(file, backend) as s:
-        found = s.release(name) if name is not None else to_resume(s.source, s.at, trigger=s.caller.trigger)
-        if found is None:
-            say("nothing to do: no release is open", bold=True)
-            return ExitCode.DONE
-        if name is None and found.plan.source.commit != s.source.commit:
-            say(f"{s.source.short} has no open release: going on with {found.id}, the newest that is open")
-        return show_end(go_on_with(found, s.project, s.journal, allow_older=allow_older), s)
+def resume(name: str | None, *, allow_older: bool, stay: Stay, file: Path | None, backend: str | None) -> int:
+    try:
+        with session(file, backend, patience=stay.patience(file, backend)) as s:
+            found = s.release(name) if name is not None else to_resume(s.source, s.at, trigger=s.caller.trigger)
+            if found is None:
+                say("nothing to do: no release is open", bold=True)
+                return ExitCode.DONE
+            if name is None and found.plan.source.commit != s.source.commit:
+                say(f"{s.source.short} has no open release: going on with {found.id}, the newest that is open")
+            return show_end(go_on_with(found, s.project, s.journal, allow_older=allow_older), s)
+    except StillRunning as left:
+        return stay.left(left)
 
 
-def train(trigger: str | None, *, fresh: bool, file: Path | None, backend: str | None) -> int:
-    with session(file, backend) as s:
-        plan = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
-        release = flow.train.train(open_release(plan, s.journal), s.journal)
-        say(f"release {release.id}: trained by the job {release.training.job if release.training else '?'}")
-        return _code(release)
+def train(trigger: str | None, *, fresh: bool, stay: Stay, file: Path | None, backend: str | None) -> int:
+    try:
+        with session(file, backend, patience=stay.patience(file, backend)) as s:
+            plan = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
+            release = flow.train.train(open_release(plan, s.journal), s.journal)
+            say(f"release {release.id}: trained by the job {release.training.job if release.training else '?'}")
+            return _code(release)
+    except StillRunning as left:
+        return stay.left(left)
 
 
 def gate(name: str | None, *, explain: bool, file: Path | None, backend: str | None) -> int:
@@ -65,15 +89,18 @@ def gate(name: str | None, *, explain: bool, file: Path | None, backend: str | N
         return _code(release)
 
 
-def deploy(name: str | None, *, to: str, allow_older: bool, file: Path | None, backend: str | None) -> int:
-    with session(file, backend) as s:
-        stage = s.project.stage(to)
-        release = _locked(s, name)
-        step = flow.deploy.step_to(release, stage.name)
-        release = flow.deploy.deploy(register(release, s.journal), step, s.journal, allow_older=allow_older)
-        if all(release.serves(other.stage.name) for other in release.plan.deploys):
-            release = close(release, s.journal)
-        return show_end(release, s) if release.ended else _served(release, to)
+def deploy(name: str | None, *, to: str, allow_older: bool, stay: Stay, file: Path | None, backend: str | None) -> int:
+    try:
+        with session(file, backend, patience=stay.patience(file, backend)) as s:
+            stage = s.project.stage(to)
+            release = _locked(s, name)
+            step = flow.deploy.step_to(release, stage.name)
+            release = flow.deploy.deploy(register(release, s.journal), step, s.journal, allow_older=allow_older)
+            if all(release.serves(other.stage.name) for other in release.plan.deploys):
+                release = close(release, s.journal)
+            return show_end(release, s) if release.ended else _served(release, to)
+    except StillRunning as left:
+        return stay.left(left)
 
 
 def approve(

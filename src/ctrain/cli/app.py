@@ -10,13 +10,17 @@ import typer
 from ctrain.cli.options import (
     AllowOlder,
     BackendName,
+    Deadline,
+    Detach,
     File,
     Fresh,
     Json,
     OpenRelease,
     ReleaseId,
     StageName,
+    StillRunningOk,
     TriggerName,
+    Wait,
 )
 
 app = typer.Typer(
@@ -61,23 +65,38 @@ def run(
     trigger: TriggerName = None,
     fresh: Fresh = False,
     allow_older: AllowOlder = False,
+    detach: Detach = False,
+    deadline: Deadline = None,
+    wait: Wait = None,
+    still_running_ok: StillRunningOk = False,
     file: File = None,
     backend: BackendName = None,
 ) -> int:
     """Train, gate, register, deploy: all that the trigger says."""
     from ctrain.cli import acting
+    from ctrain.cli.leaving import Stay
 
-    return acting.run(trigger, fresh=fresh, allow_older=allow_older, file=file, backend=backend)
+    stay = Stay(detach, deadline, wait, still_running_ok)
+    return acting.run(trigger, fresh=fresh, allow_older=allow_older, stay=stay, file=file, backend=backend)
 
 
 @app.command()
 def resume(
-    release: OpenRelease = None, allow_older: AllowOlder = False, file: File = None, backend: BackendName = None
+    release: OpenRelease = None,
+    allow_older: AllowOlder = False,
+    detach: Detach = False,
+    deadline: Deadline = None,
+    wait: Wait = None,
+    still_running_ok: StillRunningOk = False,
+    file: File = None,
+    backend: BackendName = None,
 ) -> int:
     """Go on with a release that was left open, by its own plan."""
     from ctrain.cli import acting
+    from ctrain.cli.leaving import Stay
 
-    return acting.resume(release, allow_older=allow_older, file=file, backend=backend)
+    stay = Stay(detach, deadline, wait, still_running_ok)
+    return acting.resume(release, allow_older=allow_older, stay=stay, file=file, backend=backend)
 
 
 @app.command()
@@ -95,11 +114,22 @@ def plan(
 
 
 @app.command()
-def train(trigger: TriggerName = None, fresh: Fresh = False, file: File = None, backend: BackendName = None) -> int:
+def train(
+    trigger: TriggerName = None,
+    fresh: Fresh = False,
+    detach: Detach = False,
+    deadline: Deadline = None,
+    wait: Wait = None,
+    still_running_ok: StillRunningOk = False,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
     """Begin a release: train, or adopt what trained the same."""
     from ctrain.cli import acting
+    from ctrain.cli.leaving import Stay
 
-    return acting.train(trigger, fresh=fresh, file=file, backend=backend)
+    stay = Stay(detach, deadline, wait, still_running_ok)
+    return acting.train(trigger, fresh=fresh, stay=stay, file=file, backend=backend)
 
 
 @app.command()
@@ -134,13 +164,18 @@ def deploy(
     to: Annotated[str, typer.Option("--to", metavar="STAGE", help="The stage to take it to.")],
     release: ReleaseId = None,
     allow_older: AllowOlder = False,
+    deadline: Deadline = None,
+    wait: Wait = None,
+    still_running_ok: StillRunningOk = False,
     file: File = None,
     backend: BackendName = None,
 ) -> int:
     """Take a release that passed the gate to a stage."""
     from ctrain.cli import acting
+    from ctrain.cli.leaving import Stay
 
-    return acting.deploy(release, to=to, allow_older=allow_older, file=file, backend=backend)
+    stay = Stay(detach=False, deadline=deadline, wait=wait, still_running_ok=still_running_ok)
+    return acting.deploy(release, to=to, allow_older=allow_older, stay=stay, file=file, backend=backend)
 
 
 @app.command()

@@ -33,4 +33,18 @@ OpenRelease = Annotated[
         metavar="[RELEASE]", help="The release's id; else this commit's newest open one, else the newest open one."
     ),
 ]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Leave once the training is submitted, with exit code 8; `resume` goes on.")
+]
+Deadline = Annotated[
+    str | None,
+    typer.Option("--deadline", metavar="5h30m", help="Leave after so long, with exit code 8; what was begun goes on."),
+]
+Wait = Annotated[
+    str | None,
+    typer.Option("--wait", metavar="10m", help="Wait so long for a lock that somebody holds; else exit code 10."),
+]
+StillRunningOk = Annotated[
+    bool, typer.Option("--still-running-ok", help="Exit code 0 instead of 8: a later job goes on.")
+]
 StageName = Annotated[str, typer.Argument(metavar="STAGE", help="A stage of ctrain.yaml.")]

@@ -14,7 +14,7 @@ from ctrain import events
 from ctrain.cli.neutral import neutral
 from ctrain.cli.terminal import duration, mark, say
 from ctrain.events import Event
-from ctrain.flow.journal import Asking, News, Waiting
+from ctrain.flow.journal import Asking, News, Queueing, Waiting
 from ctrain.ports import Backend
 from ctrain.rollout import at_share
 from ctrain.training import JobStatus, StepRun, TrainingRun
@@ -62,8 +62,16 @@ class Progress:
                 self._now(f"{news.stage}: {news.deployment} is starting, {duration(news.seconds)}")
             case Asking(stage, deployment):
                 self._now(f"{stage}: asking {deployment}")
+            case Queueing():
+                self._queue(news)
             case _:
                 assert_never(news)
+
+    def _queue(self, news: Queueing) -> None:
+        if news.seconds == 0:
+            place = f", in {news.where}" if news.where else ""
+            self._line("·", None, "wait", f"for the lock {news.lock}, which {news.holder} has{place}")
+        self._now(f"waiting for {news.holder}, {duration(news.seconds)}")
 
     def _line(self, sign: str, color: str | None, subject: str, text: str) -> None:
         self._still()

@@ -19,7 +19,7 @@ from ctrain.cli.terminal import say
 from ctrain.document import nearest
 from ctrain.errors import UsageError
 from ctrain.events import replay
-from ctrain.flow.journal import Journal
+from ctrain.flow.journal import Journal, Patience
 from ctrain.flow.roll_back import newest_first
 from ctrain.ports import Backend
 from ctrain.project import Project, Trigger, find_project, load_project
@@ -109,14 +109,17 @@ def project_file(named: Path | None) -> Path:
 
 
 @contextmanager
-def session(file: Path | None, backend: str | None, *, show: bool = True) -> Iterator[Session]:
+def session(
+    file: Path | None, backend: str | None, *, show: bool = True, patience: Patience | None = None
+) -> Iterator[Session]:
     """Open everything a verb needs; give every lock back at the end, whatever happened."""
     project = load_project(project_file(file))
     who = caller(os.environ, f"{_user()}@{socket.gethostname()}")
     at = connect(project, backend or project.backend, Visitor(say, who.run_url))
     source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)
     with Progress(at) if show else _silent() as tell:
-        journal = Journal(at, f"{who.name} (process {os.getpid()})", tell, measure=_measure, root=str(project.root))
+        by, root = f"{who.name} (process {os.getpid()})", str(project.root)
+        journal = Journal(at, by, tell, measure=_measure, root=root, patience=patience or Patience())
         try:
             yield Session(project, at, who, source, journal)
         finally:

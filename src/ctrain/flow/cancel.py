@@ -20,4 +20,4 @@ def cancel_training(release: Release, journal: Journal) -> TrainingRun:
             hint="see `ctrain show` for what happened",
         )
     trainer.cancel(run.job)
-    return wait(run, journal)
+    return wait(run, release.id, journal)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from ctrain import events, rollout
-from ctrain.errors import Conflict, UsageError
+from ctrain.errors import Conflict, NewChampion, UsageError
 from ctrain.flow.journal import Journal, Waiting
 from ctrain.flow.judge import blocking_reason
+from ctrain.flow.leaving import leave_in_time
 from ctrain.flow.prepare import scoring_digest
 from ctrain.flow.roll_back import serving_release, taken_back
 from ctrain.flow.smoke_test import smoke_test
@@ -82,7 +83,7 @@ def _refuse_new_champion(release: Release, journal: Journal) -> None:
     champion = journal.at.registry.champion(release.plan.model)
     if not release.judged_against(champion):
         was = release.plan.champion or "none"
-        raise Conflict(
+        raise NewChampion(
             f"the champion has changed since {release.id} was planned",
             why=f"it was {was}, and is {champion or 'none'} now",
             hint="run `ctrain run` again: the model is judged against today's champion, without training anew",
@@ -128,6 +129,8 @@ def _roll_out(release: Release, step: Deploy, journal: Journal) -> Release:
     while True:
         waited = journal.at.clock.monotonic() - began
         action = next_step(wanted, _look(release, stage, journal, overdue=waited > READY_SECONDS))
+        record = release.stage(stage.name)
+        leave_in_time(release.id, stage, action, journal, given_up=record is not None and record.rejected is not None)
         match action:
             case rollout.Done():
                 return journal.record(release.id, events.Promoted(stage.name, wanted.target.name))

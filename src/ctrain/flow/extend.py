@@ -8,7 +8,7 @@ from itertools import count
 from ctrain.digest import tree_digest
 from ctrain.events import Closed, Extending, Trained
 from ctrain.flow.journal import Journal
-from ctrain.flow.train import spec_of, wait
+from ctrain.flow.train import detach, spec_of, wait
 from ctrain.gate import Extend
 from ctrain.release import Ending, Release
 from ctrain.training import TrainingRun, job_name
@@ -34,7 +34,8 @@ def extend(release: Release, more: Extend, journal: Journal) -> Release:
     job = _job(replace(plan.identity, parameters=parameters).fingerprint, journal)
     journal.record(release.id, Extending(job))
     spec = spec_of(release, journal)
-    run = wait(journal.at.trainer.submit(replace(spec, job=job, inputs={**spec.inputs, **parameters})), journal)
+    run = journal.at.trainer.submit(replace(spec, job=job, inputs={**spec.inputs, **parameters}))
+    run = wait(detach(run, release.id, journal), release.id, journal)
     if journal.rise():
         # Nobody was kept out while we waited: somebody else may have gone on with the release.
         release = journal.read_again(release.id)

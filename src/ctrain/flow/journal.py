@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ctrain.errors import PlatformUnavailable
+from ctrain.errors import Locked, PlatformUnavailable, StillRunning
 from ctrain.events import Event, What, replay
 from ctrain.ports import Backend, Lease
 from ctrain.release import Release
@@ -21,6 +21,9 @@ LEASE_SECONDS = 120.0
 
 RENEW_SECONDS = 30.0
 """How often the lock is renewed while a verb waits."""
+
+QUEUE_SECONDS = 2.0
+"""How often a lock that somebody holds is asked for again: each is one call."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,33 @@ class Asking:
     deployment: str
 
 
-News = Event | TrainingRun | Waiting | Asking
+@dataclass(frozen=True)
+class Queueing:
+    """News that is shown and not kept: a lock is held by somebody, and waited for, for so many seconds now."""
+
+    lock: str
+    holder: str
+    where: str
+    seconds: float
+
+
+News = Event | TrainingRun | Waiting | Asking | Queueing
 Tell = Callable[[News], None]
 Measure = Callable[[Path, "Asked"], "tuple[Given, Given | None]"]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a run stays. Times are in seconds.
+
+    `detach`: it leaves once its training is submitted. `deadline`: so long after it began it leaves, whatever goes on.
+    `lock`: so long it waits for a lock that somebody holds. `resume` is the line that goes on with the release `{}`.
+    """
+
+    detach: bool = False
+    deadline: float | None = None
+    lock: float = 0.0
+    resume: str = "ctrain resume {}"
 
 
 @dataclass
@@ -63,14 +90,35 @@ class Journal:
     resting: list[str] = field(default_factory=list)
     measure: Measure | None = None
     root: str = ""
+    patience: Patience = field(default_factory=Patience)
+    began: float = 0.0
+    queued: bool = False
+
+    def __post_init__(self) -> None:
+        self.began = self.at.clock.monotonic()
 
     def lock(self, name: str) -> None:
-        """Take a lock and hold it until `unlock`. Raises Conflict where somebody else has it."""
-        if name not in self.leases:
+        """Take a lock and hold it until `unlock`. Raises Locked where somebody else has it and goes on having it."""
+        if name in self.leases:
+            return
+        began = self.at.clock.monotonic()
+        while True:
             asked = self.at.clock.monotonic()
-            self.leases[name] = self.at.ledger.acquire(name, self.by, LEASE_SECONDS)
-            if len(self.leases) == 1:
-                self.renewed = asked  # the others are as old as they were
+            try:
+                lease = self.at.ledger.acquire(name, self.by, LEASE_SECONDS)
+            except Locked as held:
+                waited = asked - began
+                if waited >= self.patience.lock or self.due():
+                    raise
+                self.queued = True
+                self.tell(Queueing(name, held.holder, held.where, waited))
+                self.beat()
+                self.at.clock.sleep(min(QUEUE_SECONDS, self.patience.lock - waited))
+            else:
+                if not self.leases:
+                    self.renewed = asked  # the others are as old as they were
+                self.leases[name] = lease
+                return
 
     def unlock(self, name: str) -> None:
         lease = self.leases.pop(name, None)
@@ -109,6 +157,27 @@ class Journal:
     def here(self, release: Release) -> Release:
         """The release, its plan's files being where they are on this machine."""
         return replace(release, plan=release.plan.moved(self.root))
+
+    def left(self) -> float | None:
+        """Seconds until the deadline, if there is one."""
+        deadline = self.patience.deadline
+        return None if deadline is None else self.began + deadline - self.at.clock.monotonic()
+
+    def due(self) -> bool:
+        """Whether the deadline has come."""
+        left = self.left()
+        return left is not None and left <= 0
+
+    def heed(self, release: str, goes_on: str) -> None:
+        """Raises StillRunning where the deadline has come; `goes_on` says what goes on without us."""
+        if self.due():
+            raise self.leaving(release, f"the deadline has passed, and {goes_on}")
+
+    def leaving(self, release: str, why: str) -> StillRunning:
+        """What is said as a run leaves its release open."""
+        return StillRunning(
+            f"{release} is not done yet", why=why, hint=self.patience.resume.replace("{}", release, 1), release=release
+        )
 
     def beat(self) -> None:
         """Keep the locks alive. Raises Conflict where one was lost, so that no write follows.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from ctrain.errors import Conflict, UsageError
+from ctrain.errors import NewChampion, UsageError
 from ctrain.flow.deliver import go_on
 from ctrain.flow.journal import Journal
 from ctrain.flow.open_release import lock_name
@@ -86,7 +86,7 @@ def _refuse_other_champion(release: Release, at: Backend) -> None:
     """What was judged against another champion proves nothing; what is left of it would end in a refusal."""
     champion = at.registry.champion(release.plan.model)
     if not release.judged_against(champion):
-        raise Conflict(
+        raise NewChampion(
             f"the champion has changed since {release.id} was planned",
             why=f"it was {release.plan.champion or 'none'}, and is {champion or 'none'} now",
             hint="run `ctrain run`: the model is judged against today's champion, without training anew",

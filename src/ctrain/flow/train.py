@@ -30,7 +30,8 @@ def train(release: Release, journal: Journal) -> Release:
     if not adopted:
         journal.at.data.verify(plan.data)
     journal.record(release.id, Submitting(plan.training.job, adopted))
-    run = wait(journal.at.trainer.submit(spec_of(release, journal)), journal, registers=bool(plan.deploys))
+    run = journal.at.trainer.submit(spec_of(release, journal))
+    run = wait(detach(run, release.id, journal), release.id, journal, registers=bool(plan.deploys))
     if journal.rise():
         # Nobody was kept out while we waited: somebody else may have gone on with the release.
         release = journal.read_again(release.id)
@@ -50,8 +51,18 @@ def _how(run: TrainingRun) -> str:
     return f"ended as {run.status}: {reason}"
 
 
-def wait(run: TrainingRun, journal: Journal, *, registers: bool = False) -> TrainingRun:
-    """Look at the job, less and less often, until it has ended. If it `registers`, the registry is told in time."""
+def detach(run: TrainingRun, release: str, journal: Journal) -> TrainingRun:
+    """The job, if it is to be waited for. Raises StillRunning where the run is to leave it alone."""
+    if journal.patience.detach and not run.status.ended:
+        raise journal.leaving(release, f"the job {run.job} is submitted, and goes on by itself")
+    return run
+
+
+def wait(run: TrainingRun, release: str, journal: Journal, *, registers: bool = False) -> TrainingRun:
+    """Look at the job, less and less often, until it has ended. If it `registers`, the registry is told in time.
+
+    Raises StillRunning where the deadline comes first.
+    """
     clock = journal.at.clock
     began, doubts = clock.monotonic(), 0
     while True:
@@ -61,8 +72,10 @@ def wait(run: TrainingRun, journal: Journal, *, registers: bool = False) -> Trai
             registers = False
         if run.status.ended or doubts == DOUBTS:
             return run
-        waited = clock.monotonic() - began
-        clock.sleep(journal.at.pace.after(waited))
+        journal.heed(release, f"the job {run.job} goes on by itself")
+        waited, left = clock.monotonic() - began, journal.left()
+        pause = journal.at.pace.after(waited)
+        clock.sleep(pause if left is None else min(pause, left))
         if waited > REST_SECONDS:
             journal.rest()
         journal.beat()

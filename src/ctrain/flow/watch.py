@@ -77,6 +77,7 @@ def watch(release: Release, stage: Stage, deployment: str, journal: Journal, *, 
     began, seen, asked = clock.monotonic(), Watched(), 0
     while (passed := clock.monotonic() - began) < settings.bake_seconds:
         journal.beat()
+        journal.heed(release.id, f"{deployment} is not watched any more; what serves {stage.name} stays as it is")
         journal.tell(Asking(stage.name, deployment))
         due = min(math.ceil(passed * settings.judge.per_second) + 1 - asked, 64) if golden.rows else 0
         for _ in range(max(0, due)):

@@ -105,15 +105,14 @@ class RolloutSettings:
         return self.watches * self.bake_seconds
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)", re.ASCII)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])", re.ASCII)
 
 
 def seconds_of(duration: str) -> float:
-    """Of `90s`, `5m` or `1.5h`. Raises ValueError for anything else."""
-    found = _DURATION.fullmatch(duration)
-    if found is None:
+    """Of `90s`, `5m`, `1.5h` or `5h30m`. Raises ValueError for anything else."""
+    if not duration or _DURATION.sub("", duration):
         raise ValueError(f"{duration!r} is no duration: write a number and s, m or h, such as 5m")
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    return sum(float(number) * {"s": 1, "m": 60, "h": 3600}[unit] for number, unit in _DURATION.findall(duration))
 
 
 @dataclass(frozen=True)

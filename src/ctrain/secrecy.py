@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from dataclasses import fields, is_dataclass, replace
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+")
@@ -31,3 +32,26 @@ def redacted(url: str) -> str:
         return "an address that cannot be read"
     query = "?…" if parts.query else ""
     return f"{parts.scheme}://{host}{parts.path}{query}"
+
+
+_WORDS: Final = frozenset({"why", "log", "says", "error", "notes"})
+"""Fields that hold words of others: of a container, a service, a training."""
+
+Told = TypeVar("Told")
+
+
+def discreet(told: Told) -> Told:
+    """The same value, a dataclass of dataclasses, in which the words of others are without secrets."""
+    if isinstance(told, type) or not is_dataclass(told):
+        return told
+    parts = {one.name: getattr(told, one.name) for one in fields(told)}
+    plain = {name: _plain(part, words=name in _WORDS) for name, part in parts.items()}
+    return replace(told, **plain) if plain != parts else told  # type: ignore[type-var]  it is one: see above
+
+
+def _plain(part: object, *, words: bool) -> object:
+    if isinstance(part, str):
+        return without_secrets(part) if words else part
+    if isinstance(part, tuple):
+        return tuple(_plain(one, words=words) for one in part)
+    return discreet(part)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import pytest
 
 from ctrain.errors import Conflict
-from ctrain.events import Closed, Event, Opened
+from ctrain.events import Closed, Event, Opened, Rejected, Smoked, Trained
 from ctrain.flow.journal import LEASE_SECONDS, RENEW_SECONDS, Journal
 from ctrain.ports import Lease
 from ctrain.release import Ending
+from ctrain.training import JobStatus, StepRun, TrainingRun
+from ctrain.verdict import Finding, Outcome, Verdict
 from tests.builders import a_plan
 from tests.memory import MemoryBackend, MemoryLedger
 
@@ -51,3 +53,20 @@ def test_the_first_lock_lives_while_others_are_taken(world: MemoryBackend) -> No
 
     with pytest.raises(Conflict, match="anna"):
         world.ledger.acquire("release", "bert", 60)
+
+
+def test_what_a_container_said_is_kept_without_its_secrets(world: MemoryBackend) -> None:
+    """Whatever verb records it: its log, the reason that was read from it, the answer that was judged."""
+    journal = Journal(world.ports, "anna", lambda _: None)
+    journal.record("r-1", Opened(a_plan()))
+    leak = "connecting with password=hunter2"
+    finding = Finding("golden row 1", Outcome.FAIL, f"answered 500: {leak}")
+
+    journal.record("r-1", Rejected("dev", "v1", f"init() raised: {leak}", f"log: {leak}"))
+    journal.record("r-1", Smoked("dev", "v1", live=False, verdict=Verdict((finding,))))
+    step = StepRun("train", JobStatus.FAILED, error=leak)
+    journal.record("r-1", Trained(TrainingRun("j", JobStatus.FAILED, "r", steps=(step,), error=leak)))
+
+    kept = "".join(line for _, line in world.ledger.lines)
+    assert "hunter2" not in kept
+    assert kept.count("password=") == 5

@@ -11,6 +11,7 @@ from ctrain.errors import Locked, PlatformUnavailable, StillRunning
 from ctrain.events import Event, What, replay
 from ctrain.ports import Backend, Lease
 from ctrain.release import Release
+from ctrain.secrecy import discreet
 from ctrain.training import TrainingRun
 
 if TYPE_CHECKING:
@@ -193,10 +194,11 @@ class Journal:
     def record(self, release: str, what: What) -> Release:
         """Append the event and give back the release as it is with it.
 
-        The act that was announced may follow at once: an append that took long is no excuse for a lock that ran out.
+        What a container or a service said is kept and told without the secrets in it. The act that was announced may
+        follow at once: an append that took long is no excuse for a lock that ran out.
         """
         self.beat()
-        event = Event(release, self.at.clock.now(), self.by, what)
+        event = Event(release, self.at.clock.now(), self.by, discreet(what))
         lease = next(reversed(self.leases.values()), None)
         self.at.ledger.append(event, lease)
         self.beat()

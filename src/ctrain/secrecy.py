@@ -46,7 +46,7 @@ def discreet(told: Told) -> Told:
         return told
     parts = {one.name: getattr(told, one.name) for one in fields(told)}
     plain = {name: _plain(part, words=name in _WORDS) for name, part in parts.items()}
-    return replace(told, **plain) if plain != parts else told  # type: ignore[type-var]  it is one: see above
+    return replace(told, **plain) if plain != parts else told  # type: ignore[type-var]
 
 
 def _plain(part: object, *, words: bool) -> object:

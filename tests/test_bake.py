@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from ctrain.bake import BakeSettings, Watched, judge, wealth
+from ctrain.bake import BakeSettings, Watched, judge
+from ctrain.betting import share_wealth as wealth
 from ctrain.verdict import Outcome
 
 limits = st.floats(0.001, 0.5)

@@ -69,6 +69,7 @@ BOUNDS: Mapping[Keys, Bound] = {
     ("stages", ANY, "rollout", "mirror"): Bound(0, 50),
     ("stages", ANY, "rollout", "judge", "errors"): Bound(0, 0.5, above=True),
     ("stages", ANY, "rollout", "judge", "changed"): Bound(0, 0.5, above=True),
+    ("stages", ANY, "rollout", "judge", "drift"): Bound(0, 0.5, above=True),
     ("stages", ANY, "rollout", "judge", "p95_ms"): Bound(0, above=True),
     ("stages", ANY, "rollout", "judge", "tolerance"): Bound(0),
     ("stages", ANY, "rollout", "judge", "per_second"): Bound(0, 50, above=True),
@@ -266,7 +267,15 @@ def _rollout(keys: Keys, stage: StageSettings) -> Iterator[Problem]:
             (*at, "judge") if settings.judge != BakeSettings() else at,
             "what is watched has no rule to be judged by",
             "a rollout that nothing can stop is no proof",
-            "add one to `judge`: `errors`, `p95_ms` or `changed`",
+            "add one to `judge`: `errors`, `p95_ms`, `changed` or `drift`",
+        )
+    elif bake * settings.judge.per_second < settings.judge.min_requests:
+        answers = bake * settings.judge.per_second
+        yield Problem(
+            (*at, "bake"),
+            f"{settings.bake} are too short for a verdict",
+            f"it takes {settings.judge.min_requests} answers, and ctrain would ask {answers:g} times",
+            "watch longer, or change `per_second` or `min_requests` of `judge`",
         )
     elif stage.smoke.golden == 0:
         yield Problem(

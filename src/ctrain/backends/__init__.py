@@ -16,23 +16,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who opens a backend: how to tell them a line, such as who is signed in, and the CI run that they are, if any."""
+    """Who opens a backend: how to tell them a line, such as who is signed in, and the CI run that they are, if any.
+
+    `hide` is told every key and token that is fetched, before it is used: nothing that is shown later may show it.
+    """
 
     say: Callable[[str], None]
     run_url: str = ""
+    hide: Callable[[str], object] = lambda _secret: None
 
 
 def _local(project: Project, visitor: Visitor) -> Backend:
     from ctrain.backends.local.connect import connect_local
 
-    return connect_local(project, visitor.run_url)
+    return connect_local(project, visitor.run_url, visitor.hide)
 
 
 def _azureml(project: Project, visitor: Visitor) -> Backend:
     from ctrain.backends.azureml.connect import connect_azureml
     from ctrain.backends.clock import SystemClock
 
-    return connect_azureml(project, SystemClock(), visitor.say, visitor.run_url)
+    return connect_azureml(project, SystemClock(), visitor.say, visitor.run_url, visitor.hide)
 
 
 BACKENDS: Final[dict[str, Callable[[Project, Visitor], Backend]]] = {"local": _local, "azureml": _azureml}

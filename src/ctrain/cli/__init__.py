@@ -23,7 +23,11 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
-    sys.exit(_run(sys.argv[1:]))
+    code = _run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        # What a CI reads comes in whole lines (see `neutral.Guarded`); the last one may not have been ended.
+        getattr(stream, "end", lambda: None)()
+    sys.exit(code)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

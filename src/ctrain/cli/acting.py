@@ -31,7 +31,7 @@ def run(
     trigger: str | None, *, fresh: bool, allow_older: bool, stay: Stay, file: Path | None, backend: str | None
 ) -> int:
     try:
-        with session(file, backend, patience=stay.patience(file, backend)) as s:
+        with session(file, backend, act="train", patience=stay.patience(file, backend)) as s:
             return show_end(_delivered(s, trigger, fresh=fresh, allow_older=allow_older), s)
     except StillRunning as left:
         return stay.left(left)
@@ -41,6 +41,7 @@ def _delivered(s: Session, trigger: str | None, *, fresh: bool, allow_older: boo
     """Planned and delivered; planned anew where who was waited for has made another champion."""
     while True:
         plan = replace(prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh), allow_older=allow_older)
+        s.may("deploy" if plan.deploys else "train")
         try:
             return deliver(plan, s.journal)
         except NewChampion as changed:
@@ -53,13 +54,14 @@ def _delivered(s: Session, trigger: str | None, *, fresh: bool, allow_older: boo
 
 def resume(name: str | None, *, allow_older: bool, stay: Stay, file: Path | None, backend: str | None) -> int:
     try:
-        with session(file, backend, patience=stay.patience(file, backend)) as s:
+        with session(file, backend, act="train", patience=stay.patience(file, backend)) as s:
             found = s.release(name) if name is not None else to_resume(s.source, s.at, trigger=s.caller.trigger)
             if found is None:
                 say("nothing to do: no release is open", bold=True)
                 return ExitCode.DONE
             if name is None and found.plan.source.commit != s.source.commit:
                 say(f"{s.source.short} has no open release: going on with {found.id}, the newest that is open")
+            s.may("deploy" if found.plan.deploys else "train")
             return show_end(go_on_with(found, s.project, s.journal, allow_older=allow_older), s)
     except StillRunning as left:
         return stay.left(left)
@@ -67,9 +69,9 @@ def resume(name: str | None, *, allow_older: bool, stay: Stay, file: Path | None
 
 def train(trigger: str | None, *, fresh: bool, stay: Stay, file: Path | None, backend: str | None) -> int:
     try:
-        with session(file, backend, patience=stay.patience(file, backend)) as s:
+        with session(file, backend, act="train", patience=stay.patience(file, backend)) as s:
             plan = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
-            release = flow.train.train(open_release(plan, s.journal), s.journal)
+            release = s.noted.about(flow.train.train(open_release(plan, s.journal), s.journal))
             say(f"release {release.id}: trained by the job {release.training.job if release.training else '?'}")
             return _code(release)
     except StillRunning as left:
@@ -77,7 +79,7 @@ def train(trigger: str | None, *, fresh: bool, stay: Stay, file: Path | None, ba
 
 
 def gate(name: str | None, *, explain: bool, file: Path | None, backend: str | None) -> int:
-    with session(file, backend) as s:
+    with session(file, backend, act="train") as s:
         known = s.release(name)
         release = known if explain and known.verdict else judge(_locked(s, known.id), s.journal)
         if explain and release.verdict is not None:
@@ -125,7 +127,10 @@ def smoke(name: str, *, file: Path | None, backend: str | None) -> int:
                 f"{name} cannot be smoked", why="no release that the ledger knows serves it", hint="see `ctrain status`"
             )
         deployment = next(iter(live(endpoint.traffic)))
+        s.noted.about(release)
+        s.noted.stage = name
         verdict = smoke_test(release.id, stage, deployment, s.journal, live=True)
+        s.noted.verdict = verdict.outcome
         show_verdict(verdict)
         return _verdict_code(verdict.outcome)
 
@@ -133,14 +138,15 @@ def smoke(name: str, *, file: Path | None, backend: str | None) -> int:
 def rollback(name: str, *, to: int | None, reason: str, file: Path | None, backend: str | None) -> int:
     with session(file, backend) as s:
         stage = s.project.stage(name)
-        release = roll_back(stage, reason, s.journal, last=stage == s.project.stages[-1], to=to)
+        s.noted.stage = name
+        release = s.noted.about(roll_back(stage, reason, s.journal, last=stage == s.project.stages[-1], to=to))
         what = f"version {to}" if to is not None else "what it served"
         say(f"{name} serves {what}, as before {release.id}", bold=True)
         return ExitCode.DONE
 
 
 def cancel(name: str | None, *, file: Path | None, backend: str | None) -> int:
-    with session(file, backend) as s:
+    with session(file, backend, act=None) as s:
         run = cancel_training(s.release(name), s.journal)
         say(f"the job {run.job} is {run.status.lower()}")
         return ExitCode.DONE

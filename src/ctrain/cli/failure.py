@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from ctrain import __version__
+from ctrain.cli.ci.host import Note, here
 from ctrain.cli.terminal import say
 from ctrain.errors import CtrainError, ExitCode, Problem, ProjectError
 from ctrain.secrecy import without_secrets
@@ -23,14 +24,24 @@ def show_error(error: CtrainError) -> int:
         say(f"error: {where}{problem.what}", color="red", bold=True)
         say(f"  why: {problem.why}")
         say(f"  fix: {problem.hint}")
+        here().annotate(_note(problem))
     return error.exit_code
+
+
+def _note(problem: Problem) -> Note:
+    text = f"{problem.why}\nfix: {problem.hint}"
+    if problem.at is None:
+        return Note("error", problem.what, text)
+    return Note("error", problem.what, text, problem.at.file, problem.at.line, problem.at.column)
 
 
 def show_usage(error: typer.TyperException) -> int:
     """Print what is wrong with the command line; returns the exit code."""
     say(f"error: {error.format_message()}", color="red", bold=True)
     context = getattr(error, "ctx", None)
-    say(f"  fix: see `{context.command_path if context else 'ctrain'} --help`")
+    fix = f"see `{context.command_path if context else 'ctrain'} --help`"
+    say(f"  fix: {fix}")
+    here().annotate(Note("error", error.format_message(), f"fix: {fix}"))
     return ExitCode.USAGE
 
 
@@ -52,9 +63,9 @@ def show_bug(error: Exception, words: list[str]) -> int:
     except OSError:
         say(report)
         where = "the report is above"
-    say(
-        f"error: this is a bug in ctrain: {type(error).__name__}: {without_secrets(str(error))}", color="red", bold=True
-    )
+    what = f"this is a bug in ctrain: {type(error).__name__}: {without_secrets(str(error))}"
+    say(f"error: {what}", color="red", bold=True)
     say(f"  why: ctrain did not expect this; {where}")
     say("  fix: please open an issue and attach the report; what was done so far is in `ctrain history`")
+    here().annotate(Note("error", what, f"ctrain did not expect this; {where}"))
     return ExitCode.BUG

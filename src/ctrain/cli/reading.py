@@ -135,16 +135,18 @@ def doctor(*, json: bool, file: Path | None, backend: str | None) -> int:
 
 def _examined(file: Path | None, backend: str | None) -> Iterator[Finding]:
     from ctrain.backends import Visitor, connect
+    from ctrain.cli.ci.host import guard, here
     from ctrain.errors import CtrainError, ProjectError
     from ctrain.flow.examine import examine, wrong
     from ctrain.project import load_project
     from ctrain.verdict import Finding, Outcome
 
+    guard()
     try:
         found = project_file(file)
         project = load_project(found)
         yield Finding("file", Outcome.PASS, f"{found} is complete")
-        at = connect(project, backend or project.backend, Visitor(say))
+        at = connect(project, backend or project.backend, Visitor(say, hide=here().mask))
     except ProjectError as error:
         for problem in error.problems:
             yield Finding("file", Outcome.FAIL, str(problem))

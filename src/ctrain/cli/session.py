@@ -7,19 +7,23 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctrain.backends import Visitor, connect
 from ctrain.cli.ci import Caller, caller
+from ctrain.cli.ci.folds import Folds
+from ctrain.cli.ci.host import Host, Nowhere, guard, here
+from ctrain.cli.ci.outputs import Noted, tell_outputs
+from ctrain.cli.ci.trust import Act, refuse_strangers
 from ctrain.cli.git import read_source
 from ctrain.cli.progress import Progress
 from ctrain.cli.terminal import say
 from ctrain.document import nearest
 from ctrain.errors import UsageError
 from ctrain.events import replay
-from ctrain.flow.journal import Journal, Patience
+from ctrain.flow.journal import Journal, News, Patience, Tell
 from ctrain.flow.roll_back import newest_first
 from ctrain.ports import Backend
 from ctrain.project import Project, Trigger, find_project, load_project
@@ -39,6 +43,11 @@ class Session:
     caller: Caller
     source: Source
     journal: Journal
+    noted: Noted = field(default_factory=Noted)
+
+    def may(self, act: Act) -> None:
+        """Raises UsageError where a stranger's code would do this."""
+        refuse_strangers(self.caller, act)
 
     def trigger(self, asked: str | None) -> Trigger:
         """What was asked for, else what the CI says, else `manual`.
@@ -84,10 +93,10 @@ class Session:
                     why="the ledger has no record of it",
                     hint=f"did you mean {close!r}?" if close else "see `ctrain history`",
                 )
-            return self.journal.here(release)
+            return self.noted.about(self.journal.here(release))
         for release in newest_first(self.at.ledger):
             if release.plan.source.commit == self.source.commit:
-                return self.journal.here(release)
+                return self.noted.about(self.journal.here(release))
         raise UsageError(
             "this commit has no release yet",
             why=f"the ledger knows none of {self.source.short}",
@@ -110,20 +119,65 @@ def project_file(named: Path | None) -> Path:
 
 @contextmanager
 def session(
-    file: Path | None, backend: str | None, *, show: bool = True, patience: Patience | None = None
+    file: Path | None,
+    backend: str | None,
+    *,
+    show: bool = True,
+    act: Act | None = "deploy",
+    patience: Patience | None = None,
 ) -> Iterator[Session]:
-    """Open everything a verb needs; give every lock back at the end, whatever happened."""
-    project = load_project(project_file(file))
-    who = caller(os.environ, f"{_user()}@{socket.gethostname()}")
-    at = connect(project, backend or project.backend, Visitor(say, who.run_url))
-    source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)
-    with Progress(at) if show else _silent() as tell:
-        by, root = f"{who.name} (process {os.getpid()})", str(project.root)
-        journal = Journal(at, by, tell, measure=_measure, root=root, patience=patience or Patience())
-        try:
-            yield Session(project, at, who, source, journal)
-        finally:
-            journal.unlock_all()
+    """Open everything a verb needs; give every lock back at the end, whatever happened.
+
+    `show` is for verbs that act. What they do is shown as it happens, and told to the CI at the end. `act` is what they
+    do at most, and None where it is safe whoever wrote the code.
+    """
+    guard()
+    with _told_to(here(), show=show) as noted:
+        project = load_project(project_file(file))
+        who = caller(os.environ, f"{_user()}@{socket.gethostname()}")
+        if show and act is not None:
+            refuse_strangers(who, act)
+        at = connect(project, backend or project.backend, Visitor(say, who.run_url, here().mask))
+        source = read_source(project.root, pull_request=who.pull_request, branch=who.branch, run_url=who.run_url)
+        with Progress(at) if show else _silent() as progress:
+            tell = _all_of(noted, progress)
+            by, root = f"{who.name} (process {os.getpid()})", str(project.root)
+            journal = Journal(at, by, tell, measure=_measure, root=root, patience=patience or Patience())
+            try:
+                yield Session(project, at, who, source, journal, noted)
+            finally:
+                noted.read(journal.releases)
+                journal.unlock_all()
+            if show and not isinstance(here(), Nowhere):
+                noted.look(project, at)
+
+
+@contextmanager
+def _told_to(host: Host, *, show: bool) -> Iterator[Noted]:
+    """What the verb was about, which the CI is told at the end, however that came."""
+    noted = Noted()
+    try:
+        yield noted
+    except BaseException as problem:
+        host.unfold()
+        if show:
+            tell_outputs(noted, host, problem)
+        raise
+    host.unfold()
+    if show:
+        tell_outputs(noted, host)
+
+
+def _all_of(noted: Noted, progress: Progress) -> Tell:
+    """Who hears the news: the notes for the outputs, the folds of the CI's log, and the person who watches."""
+    folds = Folds(here())
+
+    def hear(news: News) -> None:
+        noted.hear(news)
+        folds.hear(news)
+        progress(news)
+
+    return hear
 
 
 def _measure(root: Path, asked: Asked) -> tuple[Given, Given | None]:

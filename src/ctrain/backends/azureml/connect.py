@@ -19,7 +19,13 @@ from ctrain.project import Project
 from ctrain.serving import AuthMode, WorkspaceAddress
 
 
-def connect_azureml(project: Project, clock: Clock, say: Callable[[str], None], run_url: str = "") -> Backend:
+def connect_azureml(
+    project: Project,
+    clock: Clock,
+    say: Callable[[str], None],
+    run_url: str = "",
+    hide: Callable[[str], object] = lambda _: None,
+) -> Backend:
     """The backend in the project's workspace. Raises ProjectError for what Azure ML cannot do with the file."""
     settings = project.backends.azureml
     if settings is None:
@@ -29,7 +35,7 @@ def connect_azureml(project: Project, clock: Clock, say: Callable[[str], None], 
             hint="add it with subscription_id, resource_group and workspace",
         )
     _refuse_scoring_without_environment(project)
-    session = AzureSession(clock, tell=say)
+    session = AzureSession(clock, tell=say, hide=hide)
 
     @cache
     def workspace(address: WorkspaceAddress) -> AzureWorkspace:

@@ -37,9 +37,13 @@ AUDIENCES: Final = {
 class Credential:
     """Azure-core's credential, with one token a scope, got again before it expires, and when Azure refuses it."""
 
-    def __init__(self, make: Callable[[], SupportsTokenInfo], clock: Clock) -> None:
+    def __init__(
+        self, make: Callable[[], SupportsTokenInfo], clock: Clock, hide: Callable[[str], object] = lambda _: None
+    ) -> None:
+        """`hide` is told each token as it comes, before anything else sees it."""
         self._make = make
         self._clock = clock
+        self._hide = hide
         self._lock = threading.RLock()
         self._inner: SupportsTokenInfo | None = None
         self._tokens: dict[tuple[str, ...], AccessTokenInfo] = {}
@@ -85,6 +89,7 @@ class Credential:
     def _fetch(self, scopes: tuple[str, ...], options: TokenRequestOptions | None) -> AccessTokenInfo:
         inner, self._inner = self._inner or self._make(), None
         found = inner.get_token_info(*scopes, options=options or {})
+        self._hide(found.token)
         self._inner = inner  # kept when it works only: msal gives a refusal again from its cache, without asking
         return found
 
@@ -125,9 +130,15 @@ def who(credential: Credential, sign_in: SignIn, cloud: Cloud) -> Identity:
     return Identity(sign_in.way, name, text(claims, "oid") or "", tenant)
 
 
-def credential_of(sign_in: SignIn, cloud: Cloud, clock: Clock, transport: PatientTransport) -> Credential:
+def credential_of(
+    sign_in: SignIn,
+    cloud: Cloud,
+    clock: Clock,
+    transport: PatientTransport,
+    hide: Callable[[str], object] = lambda _: None,
+) -> Credential:
     """The credential for a sign-in. Nothing is sent before the first token is asked for."""
-    return Credential(lambda: _azure_identity(sign_in, cloud, transport), clock)
+    return Credential(lambda: _azure_identity(sign_in, cloud, transport), clock, hide)
 
 
 def _azure_identity(sign_in: SignIn, cloud: Cloud, transport: PatientTransport) -> SupportsTokenInfo:

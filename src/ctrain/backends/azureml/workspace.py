@@ -57,11 +57,18 @@ class DefaultStore:
 class AzureSession:
     """One sign-in, shared by the workspaces of a run: the cloud, the credential, the transport.
 
-    `tell` hears once who is signed in, how and where, before anything is asked of Azure.
+    `tell` hears once who is signed in, how and where, before anything is asked of Azure. `hide` is told every key and
+    token that is fetched.
     """
 
-    def __init__(self, clock: Clock, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        tell: Callable[[str], None] = lambda _: None,
+        hide: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self.clock = clock
+        self.hide = hide
         self._tell = tell
 
     @cached_property
@@ -86,7 +93,7 @@ class AzureSession:
 
     @cached_property
     def credential(self) -> Credential:
-        return credential_of(self.sign_in, self.cloud, self.clock, self.sign_in_transport)
+        return credential_of(self.sign_in, self.cloud, self.clock, self.sign_in_transport, self.hide)
 
     @cached_property
     def identity(self) -> Identity:
@@ -266,7 +273,9 @@ class AzureWorkspace:
             return None
         path = f"datastores/{self.store.name}/listSecrets"
         body: Json = self.arm.post(path, WORKSPACES, {"expirableSecret": False}, idempotent=True)
-        return needed(body, "key") if find(body, "key") else needed(body, "sasToken")
+        secret = needed(body, "key") if find(body, "key") else needed(body, "sasToken")
+        self.session.hide(secret)
+        return secret
 
     def token(self, scope: str) -> str:
         """A token for that scope, e.g. `cloud.ml_scope`. Raises NotAllowed where signing in fails."""

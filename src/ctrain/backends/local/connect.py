@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +50,11 @@ class Interpreters:
         return Path(build(planned, self.environments.folder), "python")
 
 
-def connect_local(project: Project, run_url: str = "") -> Backend:
-    """The backend on this machine."""
+def connect_local(project: Project, run_url: str = "", hide: Callable[[str], object] = lambda _: None) -> Backend:
+    """The backend on this machine. `hide` is told the endpoints' keys as they are read."""
     home, clock, settings = home_of(project), SystemClock(), project.backends.local
-    serving = LocalServing(home, clock, Interpreters(Environments(home.environments, settings.environments)))
+    interpreters = Interpreters(Environments(home.environments, settings.environments))
+    serving = LocalServing(home, clock, interpreters, hide)
     return Backend(
         name="local",
         trainer=LocalTrainer(home, environments=settings.environments, cores=settings.cores),

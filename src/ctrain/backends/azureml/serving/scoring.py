@@ -199,15 +199,21 @@ class Scoring:
         url, mode = self._own(needed(body, "properties", "scoringUri")), auth_mode_of(body)
         match mode:
             case "key":
-                return Door(url, mode, needed(self._resources.keys(endpoint), "primaryKey"))
+                return Door(url, mode, self._hidden(needed(self._resources.keys(endpoint), "primaryKey")))
             case "aml_token":
                 told = self._resources.token(endpoint)
                 refresh, ends = number(told, "refreshAfterTimeUtc"), number(told, "expiryTimeUtc")
                 moments = [moment for moment in (refresh, ends - EARLY_SECONDS if ends else None) if moment]
                 soon = self._clock.now().timestamp() + 1  # a token that is short-lived is not asked for each request
-                return Door(url, mode, needed(told, "accessToken"), max(min(moments, default=float("inf")), soon))
+                return Door(
+                    url, mode, self._hidden(needed(told, "accessToken")), max(min(moments, default=float("inf")), soon)
+                )
             case "aad_token":
                 return Door(url, mode, self._entra(refused), self._clock.now().timestamp() + 60)
+
+    def _hidden(self, credential: str) -> str:
+        self._workspace.session.hide(credential)
+        return credential
 
     def _entra(self, refused: Door | None) -> str:
         """A token of Entra's. It is kept fresh where it comes from, and asked for again every minute."""

@@ -46,10 +46,18 @@ def own_interpreter(_environment: str | None) -> Path:
 class LocalServing:
     """Endpoints under `home.endpoints`, each a process of its own that outlives this one."""
 
-    def __init__(self, home: Home, clock: Clock, interpreter_for: Interpreters = own_interpreter) -> None:
+    def __init__(
+        self,
+        home: Home,
+        clock: Clock,
+        interpreter_for: Interpreters = own_interpreter,
+        hide: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`hide` is told an endpoint's key before anybody is shown it."""
         self._home = home
         self._clock = clock
         self._interpreter_for = interpreter_for
+        self._hide = hide
         self._client: httpx.Client | None = None
 
     def look(self, endpoint: str) -> Endpoint | None:
@@ -91,8 +99,9 @@ class LocalServing:
         import httpx
 
         folder = self._existing(endpoint)
-        wish = folder.wish()
-        headers = {"Authorization": f"Bearer {folder.key()}", "Content-Type": request.content_type}
+        wish, key = folder.wish(), folder.key()
+        self._hide(key)
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": request.content_type}
         if request.deployment is not None:
             headers["azureml-model-deployment"] = request.deployment
         began = self._clock.monotonic()

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -57,8 +57,13 @@ def run(
     line: Callable[[str], None],
     cancelling: Cancelling,
     seconds: float,
+    orphans_end: bool = False,
 ) -> Ended:
-    """Run it to its end, or until it is cancelled or has had its time."""
+    """Run it to its end, or until it is cancelled or has had its time.
+
+    With `orphans_end`, what it left behind in its own session is killed then. A daemon that has a session of its own is
+    the platform under test, which on a real machine is a service.
+    """
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -73,6 +78,8 @@ def run(
     for reader in readers:
         reader.start()
     ended = _wait(process, cancelling, time.monotonic() + seconds)
+    for pid in _session(process.pid) if orphans_end else ():
+        _kill(pid)
     limit = time.monotonic() + DRAIN_SECONDS
     for reader in readers:
         reader.join(max(0.0, limit - time.monotonic()))
@@ -130,16 +137,26 @@ def _gone(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def _tree(root: int) -> list[int]:
-    """The process and all that came of it, the youngest first."""
-    children: dict[int, list[int]] = {}
+def _processes() -> Iterator[tuple[int, int, int]]:
+    """Each process with its parent and its session. See proc_pid_stat(5)."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = stat.read_text()
         except OSError:
             continue
-        parent = int(text[text.rindex(")") + 2 :].split()[1])
-        children.setdefault(parent, []).append(int(stat.parent.name))
+        _, parent, _, session, *_ = text[text.rindex(")") + 2 :].split()
+        yield int(stat.parent.name), int(parent), int(session)
+
+
+def _session(leader: int) -> list[int]:
+    return [pid for pid, _, session in _processes() if session == leader]
+
+
+def _tree(root: int) -> list[int]:
+    """The process and all that came of it, the youngest first."""
+    children: dict[int, list[int]] = {}
+    for pid, parent, _ in _processes():
+        children.setdefault(parent, []).append(pid)
     found, look = [], [root]
     while look:
         found.append(look.pop())

@@ -270,6 +270,22 @@ def logs(
 
 
 @app.command()
+def report(
+    release: ReleaseId = None,
+    format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="md or json.")] = "md",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there; else on stdout.")
+    ] = None,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
+    """One release for people: verdict, numbers, stages and how to reproduce it."""
+    from ctrain.cli import reporting
+
+    return reporting.report(release, form=format, output=output, file=file, backend=backend)
+
+
+@app.command()
 def doctor(json: Json = False, file: File = None, backend: BackendName = None) -> int:
     """Look whether everything is there that a release will need."""
     from ctrain.cli import reading

@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 
 from ctrain.backends import own_metric
-from ctrain.cli import drawing
 from ctrain.cli.session import Session, session
 from ctrain.cli.terminal import give, mark, say
 from ctrain.errors import ExitCode, UsageError
@@ -15,7 +14,7 @@ from ctrain.events import replay
 from ctrain.flow.judge import exit_code_of
 from ctrain.flow.rejudge import rejudge, rows_of
 from ctrain.flow.roll_back import newest_first
-from ctrain.gate import EvaluationSettings, GateSettings
+from ctrain.gate import EvaluationSettings, GateSettings, drawing
 from ctrain.gate.picture import picture_of
 from ctrain.gate.rehearsal import TIMES, Rehearsal, rehearse
 from ctrain.project import load_policy

@@ -39,6 +39,12 @@ def read_source(folder: Path, *, pull_request: str = "", branch: str = "", run_u
     )
 
 
+def top_of(folder: Path) -> Path | None:
+    """The repository's own folder; None outside of one."""
+    told = _git(folder, "rev-parse", "--show-toplevel")
+    return Path(told) if told else None
+
+
 def _git(folder: Path, *words: str) -> str | None:
     words = ("--no-optional-locks", "-C", str(folder), *words)
     plain = {**os.environ, "LC_ALL": "C"}  # we read its words

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import assert_never
 
-from ctrain.cli.terminal import duration, mark, size
+from ctrain.amounts import duration, size
+from ctrain.cli.terminal import mark
 from ctrain.events import Event
 from ctrain.flow.status import ServingNow, StageStatus
 from ctrain.gate import Foresight, Rule

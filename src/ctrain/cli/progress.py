@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, assert_never
 
 from ctrain import events
+from ctrain.amounts import duration
 from ctrain.cli.neutral import neutral
-from ctrain.cli.terminal import duration, mark, say
+from ctrain.cli.terminal import mark, say
 from ctrain.events import Event
 from ctrain.flow.journal import Asking, News, Queueing, Waiting
 from ctrain.ports import Backend

@@ -103,6 +103,11 @@ class Session:
             hint="start one with `ctrain run` or `ctrain train`, or name a release of `ctrain history`",
         )
 
+    def newest(self) -> Release | None:
+        """The newest release of this commit; None where it has none yet."""
+        of_commit = (r for r in newest_first(self.at.ledger) if r.plan.source.commit == self.source.commit)
+        return next(of_commit, None)
+
 
 def project_file(named: Path | None) -> Path:
     """The file that was named, else the nearest one upwards."""

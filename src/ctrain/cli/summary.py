@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from ctrain.amounts import duration
 from ctrain.cli.pages import end
 from ctrain.cli.session import Session
-from ctrain.cli.terminal import duration, mark, say
+from ctrain.cli.terminal import mark, say
 from ctrain.errors import ExitCode
 from ctrain.flow.judge import golden_of
 from ctrain.flow.status import StageStatus, status
@@ -55,7 +56,7 @@ def show_end(release: Release, s: Session) -> int:
 
 def _show_pictures(verdict: Verdict) -> None:
     """The blocking intervals against their margins, where they are few enough to be looked at."""
-    from ctrain.cli import drawing
+    from ctrain.gate import drawing
     from ctrain.gate.picture import picture_of
 
     drawn = [(one, picture) for one in verdict.findings if one.blocking and (picture := picture_of(one))]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctrain.cli.drawing import bar, labels
+from ctrain.gate.drawing import bar, labels
 from ctrain.gate.picture import Picture
 
 

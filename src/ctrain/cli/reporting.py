@@ -1,0 +1,124 @@
+"""`ctrain report`: gather what a report tells of, and give it in the form that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Literal, get_args
+
+from ctrain.cli import documents
+from ctrain.cli.git import top_of
+from ctrain.cli.neutral import neutral
+from ctrain.cli.session import Session, session
+from ctrain.cli.terminal import give, give_json, say
+from ctrain.document import Document, nearest, read_document
+from ctrain.errors import CtrainError, ExitCode, PlatformUnavailable, ProjectError, UsageError
+from ctrain.events import replay
+from ctrain.flow.roll_back import newest_first
+from ctrain.release import Release
+from ctrain.report import Beside, Places, Report, make_report, markdown
+from ctrain.training import TrainingRun
+
+Form = Literal["md", "json"]
+_LOOKED_AT = 20
+"""Newest releases among which the jobs are looked for that steps were reused from."""
+
+
+def report(name: str | None, *, form: str, output: Path | None, file: Path | None, backend: str | None) -> int:
+    """On stdout, or into the file."""
+    wanted = _form(form)
+    with session(file, backend, show=False) as s:
+        made = report_of(s, name)
+    text = rendered(made, wanted)
+    if output is not None:
+        write(text, output)
+        say(f"{output}: the report of {made.release or made.project}")
+    elif wanted == "json":
+        give_json(text)
+    else:
+        give(text.removesuffix("\n"))
+    return ExitCode.DONE
+
+
+def report_of(s: Session, name: str | None) -> Report:
+    """The report of that release, else of the newest of this commit; that there is none is a report, too."""
+    now = datetime.now(UTC)
+    release = s.release(name) if name is not None else s.newest()
+    places = Places(top_of(s.project.root), _read(s.project.file), _read(s.project.pipeline))
+    if release is None:
+        return make_report(None, (), now=now, beside=Beside(s.project, places=places))
+    running = None
+    if release.training is None and not release.ended:
+        running = s.at.trainer.look(release.plan.training.job)
+    beside = Beside(
+        project=s.project,
+        champions=_made_champion(s, release),
+        earlier=dict(_earlier(s, release)),
+        running=running,
+        places=places,
+    )
+    return make_report(release, tuple(s.at.ledger.events(release.id)), now=now, beside=beside)
+
+
+def rendered(made: Report, form: Form) -> str:
+    """The report in that form."""
+    match form:
+        case "md":
+            return markdown(made)
+        case "json":
+            return documents.document("report", made)
+
+
+def write(text: str, output: Path) -> None:
+    """Into the file, as UTF-8, with nothing in it that a CI takes for a command. Raises UsageError, or
+    PlatformUnavailable where there is no room."""
+    try:
+        output.write_text(neutral(text), encoding="utf-8", errors="backslashreplace")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as failure:
+        raise UsageError(
+            f"the report cannot be written to {output}",
+            why=failure.strerror or str(failure),
+            hint="name a file in a folder that there is",
+        ) from None
+    except OSError as failure:
+        raise PlatformUnavailable(
+            f"the report cannot be written to {output}",
+            why=failure.strerror or str(failure),
+            hint="make room there, and try again",
+        ) from None
+
+
+def _form(asked: str) -> Form:
+    for form in get_args(Form):
+        if asked == form:
+            return form  # type: ignore[no-any-return]  # get_args knows no types
+    close = nearest(asked, get_args(Form))
+    raise UsageError(
+        f"there is no format {asked!r}",
+        why=f"a report is given as {', '.join(get_args(Form))}",
+        hint=f"did you mean '{close}'?" if close else "choose one of them",
+    )
+
+
+def _read(file: Path) -> Document | None:
+    try:
+        return read_document(file, ProjectError)
+    except CtrainError:
+        return None
+
+
+def _made_champion(s: Session, release: Release) -> Release | None:
+    """The release that made the champion which this one was held against."""
+    champion = release.plan.champion
+    return replay(s.at.ledger.events(champion.lineage.release)) if champion else None
+
+
+def _earlier(s: Session, release: Release) -> Iterator[tuple[str, TrainingRun]]:
+    """The jobs that steps were reused from, as far as one of the newest releases had them trained."""
+    wanted = {step.reused_from for step in release.training.steps if step.reused_from} if release.training else set()
+    if wanted:
+        for other in islice(newest_first(s.at.ledger), _LOOKED_AT):
+            if other.training is not None and other.training.job in wanted:
+                yield other.training.job, other.training

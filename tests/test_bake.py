@@ -83,6 +83,14 @@ def test_too_little_is_never_a_pass(seen: Watched, outcome: Outcome) -> None:
     assert judge(BakeSettings(errors=0.01, p95_ms=100), seen, watches=1, over=True).outcome is outcome
 
 
+def test_what_leans_to_a_no_is_no_pass() -> None:
+    """Five of fifteen bad ones, where one of twenty may be: too few for proof, and nothing to go on with."""
+    settings, seen = BakeSettings(errors=0.05, min_requests=15), Watched(requests=15, errors=5)
+
+    assert judge(settings, seen, watches=4, over=False).outcome is Outcome.PASS
+    assert judge(settings, seen, watches=4, over=True).outcome is Outcome.INCONCLUSIVE
+
+
 def test_answers_that_were_not_compared_decide_nothing() -> None:
     """A rule on changed answers has its own count."""
     verdict = judge(BakeSettings(errors=0.01, changed=0.1), Watched(requests=500), watches=1, over=True)

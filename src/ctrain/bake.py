@@ -28,6 +28,10 @@ from ctrain.verdict import Finding, Outcome, Verdict
 SLOW_SHARE = 0.05
 """`p95_ms` allows this share of the requests to be slower."""
 
+LEANS = 10.0
+"""A bet that has grown by so much when the time is over leaves a doubt: no proof, and nothing to pass with. By Markov's
+inequality a version that keeps the rule gets there in one case of ten at most."""
+
 FRESH_SECONDS = 600.0
 """A platform's count whose end is longer ago is stale: it still may give a version up, and lets none pass."""
 
@@ -121,8 +125,8 @@ class Watched:
 def judge(settings: BakeSettings, seen: Watched, watches: int, *, over: bool) -> Verdict:
     """The verdict so far, or (`over`) the last one.
 
-    `watches` is how many there are in the whole rollout, among which the false alarms are shared out. Too few answers
-    are inconclusive, once the time is over; no rule at all is an error.
+    `watches` is how many there are in the whole rollout, among which the false alarms are shared out. Too few answers,
+    and a bet that leans against the version, are inconclusive once the time is over; no rule at all is an error.
     """
     alpha = settings.false_alarms / max(1, settings.rules * watches)
     findings = tuple(_finding(rule, settings, alpha, over=over) for rule in _rules(settings, seen))
@@ -195,6 +199,9 @@ def _finding(rule: _Rule, settings: BakeSettings, alpha: float, *, over: bool) -
         return Finding(rule.subject, Outcome.FAIL, f"{rule.told}: more than chance explains", measured=measured)
     if over and rule.enough < settings.min_requests:
         says = f"{rule.told}; {settings.min_requests} answers are asked for"
+        return Finding(rule.subject, Outcome.INCONCLUSIVE, says, measured=measured)
+    if over and rule.wealth >= LEANS:
+        says = f"{rule.told}; that is not proof yet, and no pass"
         return Finding(rule.subject, Outcome.INCONCLUSIVE, says, measured=measured)
     return Finding(rule.subject, Outcome.PASS, rule.told, measured=measured)
 

@@ -28,7 +28,7 @@ ROLLOUT = (
 )
 BREAKS = SCORING.replace(
     "def run(raw):",
-    "asked = 0\n\n\ndef run(raw):\n    global asked\n    asked += 1\n    assert asked < 60 or asked % 3, 'out of memory'",
+    "asked = 0\n\n\ndef run(raw):\n    global asked\n    asked += 1\n    assert asked < 60 or asked % 3, 'no room'",
 )
 """From its sixtieth answer on every third one fails: after the smoke tests, when it has been mirrored to."""
 

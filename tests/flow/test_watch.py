@@ -125,6 +125,24 @@ def test_too_few_answers_are_no_pass(served: MemoryBackend, run: Run) -> None:
     assert "100000 answers are asked for" in release.why
 
 
+def test_a_watch_that_leaves_a_doubt_goes_on(served: MemoryBackend, run: Run) -> None:
+    """Every third answer fails. When the time is over that is no proof, and no pass: some more answers prove it."""
+    short = replace(BLUE_GREEN, bake="8s", judge=replace(JUDGE, per_second=1.0, min_requests=5))
+    served.serving.model = breaks(
+        served, lambda asked: asked > 14 and asked % 3 == 0, lambda said: replace(said, status=500)
+    )
+
+    release = second(served, run, short)
+
+    watching, watched = (
+        next(event.at for event in served.ledger.events(release.id) if event.what.kind == kind)
+        for kind in ("watching", "watched")
+    )
+    assert 8 < (watched - watching).total_seconds() < 16
+    assert release.ending is Ending.ROLLED_BACK
+    assert "more than chance explains" in release.why
+
+
 def test_requests_are_mirrored_before_the_first_live_one(served: MemoryBackend, run: Run) -> None:
     """Mirrored, watched, and mirrored no more; then the steps."""
     release = second(served, run, replace(CANARY, mirror=20))

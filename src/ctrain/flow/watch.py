@@ -21,6 +21,9 @@ from ctrain.smoke import Golden, read_scores
 from ctrain.telemetry import Window
 from ctrain.verdict import Outcome, Verdict
 
+LONGEST = 4
+"""So many times `bake` a watch lasts at most: while what was seen is inconclusive it goes on."""
+
 READ_SECONDS = 15.0
 """How often the platform is asked for its counts; sooner where the watch is short."""
 
@@ -114,6 +117,8 @@ class Platform:
 def watch(release: Release, stage: Stage, deployment: str, journal: Journal, *, live: bool) -> Verdict:
     """The verdict once the bake is over, or sooner where it is a fail. Asks with the gate's golden rows, by chance.
 
+    What is inconclusive then is watched for longer: three more times the bake at most.
+
     Raises Conflict where the lock was lost.
     """
     clock, settings = journal.at.clock, stage.rollout
@@ -128,20 +133,26 @@ def watch(release: Release, stage: Stage, deployment: str, journal: Journal, *, 
     telemetry = journal.at.telemetry(stage)
     platform = Platform(telemetry, stage.endpoint, deployment, windows, clock, every, began + every)
     seen = Watched(scores=Scores.cut_at(golden.scores))
-    while (passed := clock.monotonic() - began) < settings.bake_seconds:
-        journal.beat()
-        journal.heed(release.id, f"{deployment} is not watched any more; what serves {stage.name} stays as it is")
-        journal.tell(Asking(stage.name, deployment))
-        due = min(math.ceil(passed * settings.judge.per_second) + 1 - asked, 64) if golden.rows else 0
-        for _ in range(max(0, due)):
-            seen = watched.ask(golden, rows, seen, live=live)
-            asked += 1
-        seen = platform.read(seen)
-        verdict = judge(settings.judge, seen, settings.watches, over=False)
-        if verdict.outcome is Outcome.FAIL:
-            return verdict
-        clock.sleep(min(1 / settings.judge.per_second, settings.bake_seconds))
-    return judge(settings.judge, platform.read(seen, last=True), settings.watches, over=True)
+    verdict = Verdict(())
+    for bake in range(1, LONGEST + 1):
+        while (passed := clock.monotonic() - began) < bake * settings.bake_seconds:
+            journal.beat()
+            journal.heed(release.id, f"{deployment} is not watched any more; what serves {stage.name} stays as it is")
+            journal.tell(Asking(stage.name, deployment))
+            due = min(math.ceil(passed * settings.judge.per_second) + 1 - asked, 64) if golden.rows else 0
+            for _ in range(max(0, due)):
+                seen = watched.ask(golden, rows, seen, live=live)
+                asked += 1
+            seen = platform.read(seen)
+            verdict = judge(settings.judge, seen, settings.watches, over=False)
+            if verdict.outcome is Outcome.FAIL:
+                return verdict
+            clock.sleep(min(1 / settings.judge.per_second, settings.bake_seconds))
+        seen = platform.read(seen, last=True)
+        verdict = judge(settings.judge, seen, settings.watches, over=True)
+        if verdict.outcome is not Outcome.INCONCLUSIVE:
+            break
+    return verdict
 
 
 def _windows(release: Release, stage: Stage, deployment: str, journal: Journal) -> tuple[Window, ...]:

@@ -19,7 +19,7 @@ AZURITE := tests/azure/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --group reference --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof clean
+.PHONY: help setup demo test lint format types imports tests azurite test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ bench: $(READY)  ## ctrain beside a bare shell and its peers, measured here; tak
 
 proof: $(READY)  ## Does the gate keep its word? Simulated, with the tables and the plot of docs/gate.md; takes minutes
 	$(BIN)/python -m benchmarks.gate_proof
+
+reliability: $(READY) $(AZURITE)  ## The proofs of docs/reliability.md, whose figures it writes; takes two hours
+	$(BIN)/python -m benchmarks.reliability $(ARGS)
 
 clean:  ## Remove the environment, caches and builds; the embedded platform's state stays
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

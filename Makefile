@@ -14,9 +14,10 @@ COUNT ?= 40
 FIRST ?= 0
 BIN := .venv/bin
 LOCK := requirements/lock.txt
+RUNTIME := requirements/runtime.txt
 READY := .venv/ready
 AZURITE := tests/azure/node/node_modules/.package-lock.json
-COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --group reference --universal --python-version 3.11 \
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
 .PHONY: help setup demo test lint format types imports tests azurite test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability clean
@@ -72,10 +73,12 @@ docs: $(READY)  ## Write the generated pages anew
 	$(BIN)/python -m tests.house.pages
 
 lock: $(READY)  ## Lock the dependencies of pyproject.toml, changing what must change only
-	$(COMPILE) --output-file $(LOCK)
+	$(COMPILE) --group dev --group reference --output-file $(LOCK)
+	$(COMPILE) --constraints $(LOCK) --output-file $(RUNTIME)
 
 upgrade: $(READY)  ## Lock the newest versions of all dependencies
-	$(COMPILE) --upgrade --output-file $(LOCK)
+	$(COMPILE) --group dev --group reference --upgrade --output-file $(LOCK)
+	$(COMPILE) --constraints $(LOCK) --upgrade --output-file $(RUNTIME)
 
 bench: $(READY)  ## ctrain beside a bare shell and its peers, measured here; takes minutes
 	$(BIN)/python benchmarks/startup.py

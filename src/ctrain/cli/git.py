@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +44,37 @@ def top_of(folder: Path) -> Path | None:
     """The repository's own folder; None outside of one."""
     told = _git(folder, "rev-parse", "--show-toplevel")
     return Path(told) if told else None
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The repository that a folder is in. `top` is None where it is in none; `remote` is an address, or empty."""
+
+    top: Path | None
+    branch: str = "main"
+    remote: str = ""
+
+
+def read_checkout(folder: Path) -> Checkout:
+    """Where the repository begins, its main branch as far as it can be told, and where it is hosted."""
+    here = next(it for it in (folder, *folder.parents) if it.is_dir())
+    top = top_of(here)
+    if top is None:
+        return Checkout(None)
+    known = (_git(here, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes") or "").split()
+    told = _quietly(here, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
+    usual = [name for name in ("main", "master") if name in known or f"origin/{name}" in known]
+    current = _quietly(here, "symbolic-ref", "--short", "HEAD")
+    branch = told or next(iter(usual), current) or "main"
+    return Checkout(top, branch, _quietly(here, "remote", "get-url", "origin"))
+
+
+def _quietly(folder: Path, *words: str) -> str:
+    """What git says, where it has an answer."""
+    try:
+        return _git(folder, *words) or ""
+    except UsageError:
+        return ""
 
 
 def _git(folder: Path, *words: str) -> str | None:

@@ -188,6 +188,9 @@ class AzureJob:
         return kinds[0]
 
     def _act(self, step: dict[str, Any], kind: str, title: str, cancelling: Cancelling) -> AzureStep:
+        if title in self.hub.instead:
+            self.hub.instead[title](self)
+            return AzureStep(title, "Succeeded")
         try:
             match kind:
                 case "checkout":

@@ -149,8 +149,10 @@ class Log:
                 self.write(f"##[{said.get('type')}]{command.data}")
             case "complete":
                 self.result = said.get("result", "")
-            case "uploadsummary":
+            case "uploadsummary" if Path(command.data).is_file():
                 self.summaries.append(self.masked(Path(command.data).read_text(encoding="utf-8")))
+            case "uploadsummary":
+                self.result = "Failed"
             case "addbuildtag":
                 self.tags.append(command.data)
             case _:

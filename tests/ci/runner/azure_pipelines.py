@@ -266,6 +266,8 @@ class AzureDevOps:
     secrets: Mapping[str, str] = field(default_factory=dict)
     predefined_more: Mapping[str, str] = field(default_factory=dict)
     minute: float = 60.0
+    instead: Mapping[str, Callable[[AzureJob], None]] = field(default_factory=dict)
+    """What is done instead of a step, by its title."""
     builds: list[Build] = field(default_factory=list)
     deployments: list[tuple[str, str, str]] = field(default_factory=list)
 

@@ -22,7 +22,7 @@ from typing import IO
 SIGINT_SECONDS, SIGTERM_SECONDS = 7.5, 2.5
 DRAIN_SECONDS = 5.0
 """How long a stream is still read after the process has ended: something it started may hold it open."""
-_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
 class Cancelling:
@@ -98,7 +98,7 @@ def _read(pipe: IO[bytes], line: Callable[[str], None], lock: threading.Lock) ->
         except OSError:
             chunk = b""
         rest += chunk.decode(errors="replace")
-        *whole, rest = _LINE_ENDS.split(rest)
+        *whole, rest = LINE_ENDS.split(rest)
         if not chunk:
             whole = [*whole, rest] if rest else whole
         with lock:

@@ -85,8 +85,9 @@ class Scores:
         return cls(cuts, (0,) * len(cuts), (0,) * len(cuts))
 
     def seen(self, new: float | None, old: float | None) -> Scores:
-        """With one pair more. No finite number (None) lies above all of them; two of those say nothing of scores."""
-        if new is None and old is None:
+        """With one pair more. No finite number (None) lies above all of them; two of those say nothing of scores, and
+        where there are no cuts nobody looks."""
+        if (new is None and old is None) or not self.cuts:
             return self
         one, other = (math.inf if score is None else score for score in (new, old))
         below = tuple(n + (one <= cut < other) for n, cut in zip(self.below, self.cuts, strict=True))
@@ -100,7 +101,7 @@ class Scores:
         return max(apart, default=0) / max(1, self.pairs)
 
     def wealth(self, limit: float) -> float:
-        return float(shift_wealth(self.below, self.above, self.pairs, limit)) if self.cuts else 1.0
+        return float(shift_wealth(self.below, self.above, self.pairs, limit)) if self.pairs else 1.0
 
 
 @dataclass(frozen=True)

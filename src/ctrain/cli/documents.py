@@ -12,7 +12,7 @@ from ctrain.flow.status import StageStatus
 from ctrain.release import Release
 from ctrain.version import ModelVersion
 
-Kind = Literal["plan", "status", "history", "release", "logs", "validation", "doctor", "local", "report"]
+Kind = Literal["plan", "status", "history", "release", "logs", "validation", "doctor", "local", "report", "model"]
 VERSION = 1
 
 

@@ -30,6 +30,7 @@ EVERY_KIND: list[events.What] = [
     events.Opened(a_plan(champion=a_version(), parameters={"seed": 7, "rate": 0.5, "deep": True, "name": "7"})),
     events.Submitting("job"),
     events.Trained(a_run()),
+    events.Cancelling("job", "why"),
     events.Extending("job"),
     events.Judged(VERDICT, 400, "e"),
     events.Registering("visits", "d"),

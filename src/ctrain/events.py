@@ -49,6 +49,15 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Cancelling:
+    """The job is about to be asked to stop."""
+
+    job: str
+    why: str
+    kind: Literal["cancelling"] = "cancelling"
+
+
+@dataclass(frozen=True)
 class Extending:
     """The evaluation's rows were too few, and a job that makes more of them is about to be submitted."""
 
@@ -256,29 +265,25 @@ class Closed:
     kind: Literal["closed"] = "closed"
 
 
+Announced = Registering | Creating | Placing | Shifting | Shifted | Mirroring | Watching | Removing | Crowning
+"""What a release is not changed by: the record of what is about to be done, and was."""
+
 What = (
-    Opened
+    Announced
+    | Opened
     | Submitting
     | Trained
+    | Cancelling
     | Extending
     | Judged
-    | Registering
     | Registered
     | Approved
-    | Creating
     | RolloutBegan
-    | Placing
     | Smoked
-    | Shifting
-    | Shifted
-    | Mirroring
-    | Watching
     | Watched
     | Rejected
-    | Removing
     | Promoted
     | Restored
-    | Crowning
     | Crowned
     | RolledBack
     | Closed
@@ -326,9 +331,18 @@ def replay(events: Iterable[Event], release: Release | None = None) -> Release |
 
 
 def _after(release: Release, event: Event) -> Release:
+    if isinstance(event.what, Announced):
+        return release
     match event.what:
+        case Submitting(job, adopted):
+            own = release.awaits == job and not release.adopted  # and adopted now by a run that goes on with it
+            return replace(release, awaits=job, adopted=adopted and not own)
+        case Extending(job):
+            return replace(release, awaits=job, adopted=False)
         case Trained(run):
-            return replace(release, training=run)
+            return replace(release, training=run, awaits=None)
+        case Cancelling(_, why):
+            return replace(release, cancelled=why)
         case Judged(verdict, rows, evidence):
             return replace(release, verdict=verdict, rows=rows, evidence=evidence, looks=release.looks + 1)
         case Registered(version):
@@ -337,25 +351,12 @@ def _after(release: Release, event: Event) -> Release:
             return replace(release, approvals={**release.approvals, stage: Approval(who, reason, proof, event.at)})
         case Crowned():
             return replace(release, crowned=True)
+        case Opened():
+            return release
         case Closed(ending, why):
             return replace(release, ending=ending, why=why, closed=event.at)
         case RolloutBegan() | Smoked() | Watched() | Rejected() | Promoted() | Restored() | RolledBack():
             return _at_stage(release, event.at, event.what)
-        case (
-            Submitting()
-            | Extending()
-            | Registering()
-            | Creating()
-            | Placing()
-            | Shifting()
-            | Shifted()
-            | Mirroring()
-            | Watching()
-            | Removing()
-            | Crowning()
-            | Opened()
-        ):
-            return release
     assert_never(event.what)
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ctrain.data import DataVersion, SampleSpec
 from ctrain.gate import Earlier, EvaluationSettings, Foresight, GateSettings, foresee
-from ctrain.project import DataUse, Project, Trigger
+from ctrain.project import DataUse, OnCancel, Project, Trigger
 from ctrain.rollout import Stage, live
 from ctrain.serving import Endpoint
 from ctrain.training import Identity, JobStatus, Preview, Scalar, StepPreview, TrainingRun, job_name
@@ -113,6 +113,7 @@ class Plan:
     policy: str
     steps: tuple[PlanStep, ...]
     allow_older: bool = False
+    on_cancel: OnCancel = "detach"
 
     @property
     def comparable(self) -> bool:
@@ -209,6 +210,7 @@ def make_plan(project: Project, trigger: Trigger, facts: Facts, *, fresh: bool =
         gate=project.gate,
         policy=project.policy_digest,
         steps=tuple(steps),
+        on_cancel=rule.on_cancel,
     )
 
 

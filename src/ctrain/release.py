@@ -81,7 +81,9 @@ class Approval:
 class Release:
     """One pass of one commit. Made by `events.replay`, never stored as such.
 
-    `looks` counts how often the gate judged it: twice where the first rows were too few.
+    `looks` counts how often the gate judged it: twice where the first rows were too few. `awaits` is the job that was
+    submitted last and whose end is not recorded, `adopted` says that it was there before. `cancelled` says why the
+    training was asked to stop, where ctrain did so.
     """
 
     id: str
@@ -96,6 +98,9 @@ class Release:
     stages: Mapping[str, StageRecord] = field(default_factory=dict)
     approvals: Mapping[str, Approval] = field(default_factory=dict)
     crowned: bool = False
+    awaits: str | None = None
+    adopted: bool = False
+    cancelled: str | None = None
     ending: Ending | None = None
     why: str = ""
     closed: datetime | None = None
@@ -103,6 +108,12 @@ class Release:
     @property
     def ended(self) -> bool:
         return self.ending is not None
+
+    @property
+    def amid(self) -> str | None:
+        """The stage whose rollout has begun and is neither done nor undone."""
+        began = (name for name, record in self.stages.items() if record.before is not None and not record.over)
+        return None if self.ended else next(began, None)
 
     def stage(self, name: str) -> StageRecord | None:
         return self.stages.get(name)

@@ -254,3 +254,11 @@ def test_a_stage_may_be_in_another_workspace(tmp_path: Path) -> None:
     assert [project.stage(name).workspace for name in ("dev", "test")] == [None, None]
     assert project.stage("prod").workspace == WorkspaceAddress("s", "prod", "ml-prod")
     assert project.stage("prod").lock != project.stage("dev").lock
+
+
+def test_a_pull_requests_training_is_cancelled_with_its_run_and_others_go_on(tmp_path: Path) -> None:
+    """A run of a pull request is cancelled since a newer one takes its place; a training of all the data is dear."""
+    on_cancel = {trigger: rule.on_cancel for trigger, rule in a_loaded_project(tmp_path).triggers.items()}
+
+    assert on_cancel.pop(Trigger.PULL_REQUEST) == "cancel"
+    assert set(on_cancel.values()) == {"detach"}

@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
+from ctrain.cli.interrupt import Stopped, interrupts
 from ctrain.errors import CtrainError, ExitCode
-
-
-class Stopped(BaseException):
-    """A signal came that asks us to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.code = ExitCode(128 + number)
 
 
 def main() -> NoReturn:
     """The `ctrain` command."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
-    code = _run(sys.argv[1:])
+    interrupts.listen()
+    try:
+        code = _run(sys.argv[1:])
+        interrupts.over()
+    except Stopped as late:
+        code = late.code
     for stream in (sys.stdout, sys.stderr):
         # What a CI reads comes in whole lines (see `neutral.Guarded`); the last one may not have been ended.
         getattr(stream, "end", lambda: None)()
+    if interrupts.number is not None:
+        interrupts.leave(code)
     sys.exit(code)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    # What follows gives locks back and takes no time; a second signal must not break into it.
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_IGN)
-    raise Stopped(number)
 
 
 def _run(words: list[str]) -> int:
@@ -47,7 +35,7 @@ def _run(words: list[str]) -> int:
 
         return show_error(error)
     except Stopped as stopped:
-        return _interrupted(stopped.code)
+        return _interrupted(stopped)
     except BrokenPipeError:
         return _reader_gone()
     except typer.TyperException as error:
@@ -77,13 +65,14 @@ def _called(words: list[str]) -> int:
         return left.exit_code
 
 
-def _interrupted(code: ExitCode) -> int:
+def _interrupted(stopped: Stopped) -> int:
     from ctrain.cli.terminal import say
 
     say()
-    say("Interrupted. What was done is recorded; a job or deployment that was started goes on by itself.")
-    say("Run the same command again to go on from there. `ctrain cancel` stops the training.")
-    return code
+    say("Interrupted. What was done is recorded.")
+    for line in stopped.told or ("Run the same command again to go on from there.",):
+        say(line)
+    return stopped.code
 
 
 def _reader_gone() -> int:

@@ -6,20 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from ctrain import flow
-from ctrain.cli.leaving import Stay
+from ctrain.cli.leaving import Stay, told_of
 from ctrain.cli.session import Session, session
 from ctrain.cli.summary import show_end, show_verdict
 from ctrain.cli.terminal import give, say
 from ctrain.errors import Conflict, ExitCode, NewChampion, StillRunning
 from ctrain.flow.approve import approve as let_go
-from ctrain.flow.cancel import cancel_training
+from ctrain.flow.cancel import cancel_training, clean_up
 from ctrain.flow.deliver import close, deliver
+from ctrain.flow.journal import Patience
 from ctrain.flow.judge import judge
 from ctrain.flow.open_release import open_release
 from ctrain.flow.prepare import prepare
 from ctrain.flow.register import register
+from ctrain.flow.resume import own_open, to_resume
 from ctrain.flow.resume import resume as go_on_with
-from ctrain.flow.resume import to_resume
 from ctrain.flow.roll_back import roll_back, serving_release
 from ctrain.flow.smoke_test import smoke_test
 from ctrain.release import Release
@@ -145,10 +146,29 @@ def rollback(name: str, *, to: int | None, reason: str, file: Path | None, backe
         return ExitCode.DONE
 
 
-def cancel(name: str | None, *, file: Path | None, backend: str | None) -> int:
+def cancel(name: str | None, *, interrupted: bool, file: Path | None, backend: str | None) -> int:
+    if interrupted:
+        return _clean_up(name, file, backend)
     with session(file, backend, act=None) as s:
         run = cancel_training(s.release(name), s.journal)
         say(f"the job {run.job} is {run.status.lower()}")
+        return ExitCode.DONE
+
+
+CLEANING_UP = Patience(deadline=180.0, lock=90.0)
+"""How long a clean-up job waits for a job to stop, and for the lock of a run that was killed a moment ago."""
+
+
+def _clean_up(name: str | None, file: Path | None, backend: str | None) -> int:
+    """Nothing that is found here is a failure of the clean-up."""
+    resume = Stay().patience(file, backend).resume
+    with session(file, backend, act=None, patience=replace(CLEANING_UP, resume=resume)) as s:
+        release = s.release(name) if name is not None else own_open(s.source, s.at, s.caller.trigger)
+        if release is None:
+            say("nothing to do: this commit has no open release", bold=True)
+            return ExitCode.DONE
+        for line in told_of(clean_up(release, s.journal), resume):
+            say(line)
         return ExitCode.DONE
 
 

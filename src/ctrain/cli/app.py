@@ -220,11 +220,19 @@ def rollback(
 
 
 @app.command()
-def cancel(release: ReleaseId = None, file: File = None, backend: BackendName = None) -> int:
+def cancel(
+    release: ReleaseId = None,
+    interrupted: Annotated[
+        bool,
+        typer.Option("--interrupted", help="Do what `on_cancel` says for a run that was cut off; for clean-up jobs."),
+    ] = False,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
     """Stop a release's training job."""
     from ctrain.cli import acting
 
-    return acting.cancel(release, file=file, backend=backend)
+    return acting.cancel(release, interrupted=interrupted, file=file, backend=backend)
 
 
 @app.command()

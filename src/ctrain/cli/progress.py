@@ -148,6 +148,8 @@ class Progress:
                 self._line("↺", "yellow", stage, "serves what it served before")
             case events.RolledBack(stage, to, why):
                 self._line("↺", "yellow", stage, f"rolled back to {to}: {why}")
+            case events.Cancelling(job, why):
+                self._line("→", None, "train", f"cancel the job {job}: {why}")
             case events.Registering(model):
                 self._now(f"registering {model}")
             case events.Crowning(version):

@@ -18,6 +18,8 @@ from ctrain.cli.ci.host import Host, Nowhere, guard, here
 from ctrain.cli.ci.outputs import Noted, tell_outputs
 from ctrain.cli.ci.trust import Act, refuse_strangers
 from ctrain.cli.git import read_source
+from ctrain.cli.interrupt import Stopped, interrupts
+from ctrain.cli.leaving import left_by
 from ctrain.cli.progress import Progress
 from ctrain.cli.terminal import say
 from ctrain.document import nearest
@@ -148,8 +150,13 @@ def session(
             tell = _all_of(noted, progress)
             by, root = f"{who.name} (process {os.getpid()})", str(project.root)
             journal = Journal(at, by, tell, measure=_measure, root=root, patience=patience or Patience())
+            interrupts.on_stop, journal.halt = journal.unlock_all, interrupts.check
             try:
                 yield Session(project, at, who, source, journal, noted)
+            except Stopped as stopped:
+                journal.unlock_all()
+                stopped.told = left_by(journal)
+                raise
             finally:
                 noted.read(journal.releases)
                 journal.unlock_all()

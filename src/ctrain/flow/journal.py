@@ -78,7 +78,8 @@ class Journal:
     """Appends to the ledger under the locks it holds, and tells the person who watches.
 
     `measure` computes a project's own metrics, given the project's folder. `root` is where that is on this machine: a
-    release may have been planned on another.
+    release may have been planned on another. `current` is the release that was worked on last. `halt` raises where a
+    signal has come: whatever may have swallowed what it raised, nothing is begun any more.
     """
 
     at: Backend
@@ -94,6 +95,8 @@ class Journal:
     patience: Patience = field(default_factory=Patience)
     began: float = 0.0
     queued: bool = False
+    current: Release | None = None
+    halt: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.began = self.at.clock.monotonic()
@@ -152,7 +155,7 @@ class Journal:
                 hint="run the same command again; it goes on from what is",
             )
         made = self.here(made)
-        self.releases[release] = made
+        self.releases[release] = self.current = made
         return made
 
     def here(self, release: Release) -> Release:
@@ -186,6 +189,7 @@ class Journal:
         Once it returns, all of them are ours for half of `LEASE_SECONDS` more at least: a renewal that itself took so
         long that this cannot be said is made again.
         """
+        self.halt()
         oldest = RENEW_SECONDS
         while self.leases and (asked := self.at.clock.monotonic()) - self.renewed >= oldest:
             self.leases = {name: self.at.ledger.renew(lease, LEASE_SECONDS) for name, lease in self.leases.items()}
@@ -208,5 +212,5 @@ class Journal:
         made = replay([event], known) if known else None
         if made is None:
             return self.read_again(release)
-        self.releases[release] = made
+        self.releases[release] = self.current = made
         return made

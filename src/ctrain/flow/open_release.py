@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ctrain.events import Opened, replay
+from ctrain.events import Closed, Opened, replay
 from ctrain.flow.journal import Journal
 from ctrain.flow.side_by_side import endpoints
 from ctrain.plan import Plan
@@ -25,6 +25,7 @@ def open_release(plan: Plan, journal: Journal) -> Release:
     earlier = continued(plan, journal.at)
     if earlier is not None:
         return journal.here(earlier)
+    _end_cancelled(plan, journal)
     if plan.sample is not None and journal.at.data.sampled(plan.data, plan.sample) is None:
         # Before anything is recorded: data that cannot be sampled is bad data, not a release that failed. A cluster
         # may take longer over it than a lock lasts unrenewed, so that it is given back; then all is looked at again.
@@ -35,6 +36,14 @@ def open_release(plan: Plan, journal: Journal) -> Release:
     _check(plan, journal.at)
     taken = sum(1 for _ in releases_of(plan, journal.at.ledger, same_work=False))
     return journal.record(release_id(plan, taken), Opened(plan))
+
+
+def _end_cancelled(plan: Plan, journal: Journal) -> None:
+    """A run that was interrupted had its training cancelled, in seconds: its release is still to be ended."""
+    earlier = next(releases_of(plan, journal.at.ledger), None)
+    if earlier is not None and not earlier.ended and earlier.cancelled is not None:
+        why = f"the job {earlier.awaits} was cancelled: {earlier.cancelled}"
+        journal.record(earlier.id, Closed(Ending.TRAINING_FAILED, why))
 
 
 def _check(plan: Plan, at: Backend) -> None:
@@ -69,7 +78,7 @@ def continues(plan: Plan, earlier: Release, at: Backend) -> bool:
     """Whether running this plan is running that release again: to go on with it, or to find that it stands."""
     match earlier.ending:
         case None:
-            if not earlier.judged_against(plan.champion):
+            if not earlier.judged_against(plan.champion) or earlier.cancelled is not None:
                 return False
             return not plan.fresh or (earlier.plan.fresh and earlier.training is None)
         case Ending.TRAINING_FAILED:

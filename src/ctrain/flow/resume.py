@@ -55,6 +55,12 @@ def to_resume(source: Source, at: Backend, *, trigger: Trigger | None = None) ->
     return next((one for one in others if one.judged_against(at.registry.champion(one.plan.model))), None)
 
 
+def own_open(source: Source, at: Backend, trigger: Trigger | None) -> Release | None:
+    """This commit's newest open release; of that trigger, where a CI says what it runs for."""
+    own = [release for release in open_releases(at.ledger) if release.plan.source.commit == source.commit]
+    return next((release for release in own if trigger in (None, release.plan.trigger)), None)
+
+
 def open_releases(ledger: LedgerReader) -> Iterator[Release]:
     """Those that have not ended, newest first; without those that a newer one of their commit and trigger replaced."""
     seen: set[str] = set()

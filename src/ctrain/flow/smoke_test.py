@@ -118,14 +118,17 @@ def _load(journal: Journal, stage: Stage, golden: Golden, deployment: str, load:
             failures += answer.status != 200
         return seconds, failures
 
-    with ThreadPoolExecutor(load.concurrency) as clients:
-        running = [clients.submit(client, first) for first in range(load.concurrency)]
-        try:
-            while not all(one.done() for one in running):
-                at.clock.sleep(0.2)
-                journal.beat()
-        finally:
-            stopped.set()  # leaving waits for them: Ctrl-C, or a lock that was lost, must not wait for long
+    clients = ThreadPoolExecutor(load.concurrency)
+    running = [clients.submit(client, first) for first in range(load.concurrency)]
+    try:
+        while not all(one.done() for one in running):
+            at.clock.sleep(0.2)
+            journal.beat()
+    except BaseException as left:
+        stopped.set()  # a signal waits for nobody, and a lock that was lost not for long
+        clients.shutdown(wait=isinstance(left, Exception), cancel_futures=True)
+        raise
+    clients.shutdown()
     rounds = [one.result() for one in running]
     every = [second for seconds, _ in rounds for second in seconds]
     name = f"load by {load.concurrency} clients for {load.seconds:g} s"

@@ -21,6 +21,7 @@ from ctrain.project.settings import (
     DataUse,
     LocalSettings,
     ModelSettings,
+    OnCancel,
     Trigger,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "DataUse",
     "LocalSettings",
     "ModelSettings",
+    "OnCancel",
     "Project",
     "Trigger",
     "TriggerRule",

@@ -18,6 +18,7 @@ from ctrain.project.settings import (
     DataSettings,
     DataUse,
     ModelSettings,
+    OnCancel,
     ProjectFile,
     StageSettings,
     Trigger,
@@ -30,11 +31,15 @@ from ctrain.training import Scalar
 
 @dataclass(frozen=True)
 class TriggerRule:
-    """What a trigger leads to: which data, to which stages in order, and the parameters of the pipeline."""
+    """What a trigger leads to: which data, to which stages in order, and the parameters of the pipeline.
+
+    `on_cancel` is what becomes of a training whose run is interrupted.
+    """
 
     data: DataUse
     deploy: tuple[str, ...]
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    on_cancel: OnCancel = "detach"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,13 +121,15 @@ def rule_of(trigger: Trigger, written: TriggerSettings, stages: tuple[str, ...])
     """What the file says, completed.
 
     Left out, a pull request trains on the sample and deploys nothing; any other trigger trains on all the data
-    and deploys to all stages.
+    and deploys to all stages. A pull request's run is interrupted because it was superseded, mostly, and its training
+    is cancelled then; any other's goes on.
     """
     proposal = trigger is Trigger.PULL_REQUEST
     return TriggerRule(
         data=written.data or (DataUse.SAMPLE if proposal else DataUse.FULL),
         deploy=written.deploy if written.deploy is not None else (() if proposal else stages),
         parameters=written.parameters,
+        on_cancel=written.on_cancel or ("cancel" if proposal else "detach"),
     )
 
 

@@ -30,6 +30,10 @@ class Trigger(StrEnum):
     MANUAL = "manual"
 
 
+OnCancel = Literal["detach", "cancel"]
+"""What becomes of a training whose run is interrupted."""
+
+
 class DataUse(StrEnum):
     """What a trigger trains on."""
 
@@ -69,6 +73,7 @@ class TriggerSettings:
     data: DataUse | None = None
     deploy: tuple[str, ...] | None = None
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    on_cancel: OnCancel | None = None
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def test_help_loads_no_project_and_no_flow() -> None:
         "ctrain.errors",
         "ctrain.cli",
         "ctrain.cli.app",
+        "ctrain.cli.init_command",
         "ctrain.cli.neutral",
         "ctrain.cli.options",
         "ctrain.cli.terminal",

@@ -20,7 +20,7 @@ AZURITE := tests/azure/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability clean
+.PHONY: help setup demo test lint format types imports tests azurite test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability dist release publish clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -91,6 +91,17 @@ proof: $(READY)  ## Does the gate keep its word? Simulated, with the tables and 
 
 reliability: $(READY) $(AZURITE)  ## The proofs of docs/reliability.md, whose figures it writes; takes two hours
 	$(BIN)/python -m benchmarks.reliability $(ARGS)
+
+dist: $(READY)  ## Build what is published in dist/, and run it as a user would; TAG=vX.Y.Z if it has to be that version
+	$(BIN)/python .ci/release.py dist $(if $(TAG),--tag $(TAG))
+
+release: $(READY)  ## A release, whole: check, build, try, tag; the pushed tag publishes it
+	$(MAKE) test
+	$(BIN)/python .ci/release.py dist
+	$(BIN)/python .ci/release.py tag
+
+publish: $(READY)  ## What the workflow `release` does with dist/: PyPI trusts the run, there is no key
+	$(BIN)/uv publish --trusted-publishing always dist/*.whl dist/*.tar.gz
 
 clean:  ## Remove the environment, caches and builds; the embedded platform's state stays
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -310,7 +310,7 @@ def test_a_release_that_another_one_overtook_is_refused_and_judged_anew(world: M
 
     journal.unlock_all()
     world.trainer.outputs = outputs(quality=1.0, champion=0.99)
-    again = run(a_plan(stages=waiting, champion=world.registry.champion("visits")))
+    again = run(replace(a_plan(stages=waiting, champion=world.registry.champion("visits")), allow_older=True))
     assert again.id == "main-b41c9e2-2"
     assert again.waits_for == "prod"
 

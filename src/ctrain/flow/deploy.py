@@ -10,8 +10,9 @@ from ctrain.errors import Conflict, NewChampion, UsageError
 from ctrain.flow.journal import Journal, Waiting
 from ctrain.flow.judge import blocking_reason
 from ctrain.flow.leaving import leave_in_time
+from ctrain.flow.ordering import refuse_older
 from ctrain.flow.prepare import scoring_digest
-from ctrain.flow.roll_back import serving_release, taken_back
+from ctrain.flow.roll_back import taken_back
 from ctrain.flow.smoke_test import smoke_test
 from ctrain.flow.watch import watch
 from ctrain.plan import Deploy
@@ -48,7 +49,7 @@ def deploy(release: Release, step: Deploy, journal: Journal, *, allow_older: boo
             return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
         _refuse_new_champion(release, journal)
         if not allow_older:
-            _refuse_older(release, stage, journal)
+            refuse_older(release, stage, journal)
         release = _roll_out(_again(release, step, journal), step, journal)
         return _crown(release, journal) if crowns and not release.ended else release
     finally:
@@ -87,21 +88,6 @@ def _refuse_new_champion(release: Release, journal: Journal) -> None:
             f"the champion has changed since {release.id} was planned",
             why=f"it was {was}, and is {champion or 'none'} now",
             hint="run `ctrain run` again: the model is judged against today's champion, without training anew",
-        )
-
-
-def _refuse_older(release: Release, stage: Stage, journal: Journal) -> None:
-    """A CI run that was late, or is run again, must not take a newer commit off."""
-    endpoint = journal.at.serving(stage).look(stage.endpoint)
-    there = serving_release(stage, endpoint, journal.at.ledger)
-    ours = release.plan.source
-    if there is None or there.id == release.id or not (ours.committed and there.plan.source.committed):
-        return
-    if there.plan.source.committed > ours.committed:
-        raise Conflict(
-            f"{stage.name} serves a newer commit than {ours.short}",
-            why=f"{there.id} brought {there.plan.source.short} there, of {there.plan.source.committed}",
-            hint="leave it; or, if you mean it, run again with --allow-older",
         )
 
 

@@ -282,7 +282,7 @@ def logs(
 @app.command()
 def report(
     release: ReleaseId = None,
-    format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="md or json.")] = "md",
+    format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="md, html, json, junit or sarif.")] = "md",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there; else on stdout.")
     ] = None,

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, get_args
 
+from ctrain import __version__
 from ctrain.cli import documents
 from ctrain.cli.git import top_of
 from ctrain.cli.neutral import neutral
@@ -16,12 +17,14 @@ from ctrain.cli.terminal import give, give_json, say
 from ctrain.document import Document, nearest, read_document
 from ctrain.errors import CtrainError, ExitCode, PlatformUnavailable, ProjectError, UsageError
 from ctrain.events import replay
+from ctrain.flow.rejudge import rows_of
 from ctrain.flow.roll_back import newest_first
 from ctrain.release import Release
-from ctrain.report import Beside, Places, Report, make_report, markdown
+from ctrain.report import Beside, Places, Report, curves_of, html, junit, make_report, markdown, sarif
+from ctrain.report.report import Curve
 from ctrain.training import TrainingRun
 
-Form = Literal["md", "json"]
+Form = Literal["md", "html", "json", "junit", "sarif"]
 _LOOKED_AT = 20
 """Newest releases among which the jobs are looked for that steps were reused from."""
 
@@ -30,20 +33,23 @@ def report(name: str | None, *, form: str, output: Path | None, file: Path | Non
     """On stdout, or into the file."""
     wanted = _form(form)
     with session(file, backend, show=False) as s:
-        made = report_of(s, name)
+        made = report_of(s, name, rows=wanted in ("html", "json"))
     text = rendered(made, wanted)
     if output is not None:
         write(text, output)
         say(f"{output}: the report of {made.release or made.project}")
-    elif wanted == "json":
+    elif wanted in ("json", "sarif"):
         give_json(text)
     else:
         give(text.removesuffix("\n"))
     return ExitCode.DONE
 
 
-def report_of(s: Session, name: str | None) -> Report:
-    """The report of that release, else of the newest of this commit; that there is none is a report, too."""
+def report_of(s: Session, name: str | None, *, rows: bool = False) -> Report:
+    """The report of that release, else of the newest of this commit; that there is none is a report, too.
+
+    With `rows` it looks at the evaluation rows, as far as the trainer still has those that were judged.
+    """
     now = datetime.now(UTC)
     release = s.release(name) if name is not None else s.newest()
     places = Places(top_of(s.project.root), _read(s.project.file), _read(s.project.pipeline))
@@ -58,6 +64,7 @@ def report_of(s: Session, name: str | None) -> Report:
         earlier=dict(_earlier(s, release)),
         running=running,
         places=places,
+        curves=_curves(s, release) if rows else (),
     )
     return make_report(release, tuple(s.at.ledger.events(release.id)), now=now, beside=beside)
 
@@ -67,8 +74,14 @@ def rendered(made: Report, form: Form) -> str:
     match form:
         case "md":
             return markdown(made)
+        case "html":
+            return html(made)
         case "json":
             return documents.document("report", made)
+        case "junit":
+            return junit(made)
+        case "sarif":
+            return sarif(made, version=__version__)
 
 
 def write(text: str, output: Path) -> None:
@@ -107,6 +120,17 @@ def _read(file: Path) -> Document | None:
         return read_document(file, ProjectError)
     except CtrainError:
         return None
+
+
+def _curves(s: Session, release: Release) -> tuple[Curve, ...]:
+    plan = release.plan
+    if not release.evidence:
+        return ()
+    try:
+        return curves_of(rows_of(release, plan.gate, plan.evaluation, s.at), plan.evaluation)
+    except CtrainError as error:
+        say(f"without plots of the predictions: {error.what}: {error.why}")
+        return ()
 
 
 def _made_champion(s: Session, release: Release) -> Release | None:

@@ -10,10 +10,14 @@ Remark          one thing to be shown at the file and line it comes from; `remar
 from __future__ import annotations
 
 from ctrain.report.comment import markdown
+from ctrain.report.curves import curves_of
 from ctrain.report.headline import state_of
+from ctrain.report.junit_xml import junit
 from ctrain.report.make import Beside, make_report
+from ctrain.report.page import html
 from ctrain.report.remarks import Places, remarks_of_error
 from ctrain.report.report import Link, Remark, Report, State
+from ctrain.report.sarif_log import sarif
 
 __all__ = [
     "Beside",
@@ -22,8 +26,12 @@ __all__ = [
     "Remark",
     "Report",
     "State",
+    "curves_of",
+    "html",
+    "junit",
     "make_report",
     "markdown",
     "remarks_of_error",
+    "sarif",
     "state_of",
 ]

@@ -31,7 +31,7 @@ _STAGES = {
 _MOST_LINES = 60
 _MOST_LOG = 2000
 _WIDTH = 48
-LEAST = 2_000
+LEAST = 5_000
 """The fewest characters that a report can be held to: its first part has as many."""
 
 
@@ -64,13 +64,15 @@ def _whole(parts: Sequence[_Part], left_out: Sequence[str], report: Report) -> s
     texts = [part.text for part in parts]
     if left_out:
         told = ", ".join(left_out)
-        texts.append(f"_Left out, for length: {told}. All of it: `ctrain report {report.release} --format html`_")
+        command = code(f"ctrain report {clean(report.release, 100)} --format html")
+        texts.append(f"_Left out, for length: {told}. All of it: {command}_")
     return "\n\n".join(texts) + "\n"
 
 
 def _parts(report: Report) -> Iterator[_Part]:
-    yield _Part("", "\n\n".join([_head(report), *_banners(report)]), 0)
-    yield _Part("the rules", _table(report.rules), 1)
+    yield _Part("", _head(report), 0)
+    yield _Part("what has changed in the gate", "\n\n".join(_banners(report)), 0)
+    yield _Part("the rules", "\n\n".join(filter(None, [_table(report.rules), _notes(report)])), 1)
     yield _Part("the worst slice", "\n\n".join(_worst(report)), 2)
     yield _Part("stages", _stages(report), 3)
     yield _Part("data and time", _data(report), 4)
@@ -85,8 +87,8 @@ def _parts(report: Report) -> Iterator[_Part]:
 
 def _head(report: Report) -> str:
     mark = MARKS[report.state.tone]
-    title = f"### ctrain · {prose(report.project, 80)} · {mark} {prose(report.headline, 500)}"
-    return f"{title}\n\n{prose(report.summary, 400)}{_about(report)}"
+    title = f"### ctrain · {prose(report.project, 80)} · {mark} {prose(report.headline, 300)}"
+    return f"{title}\n\n{prose(report.summary)}{_about(report)}"
 
 
 def _about(report: Report) -> str:
@@ -97,7 +99,7 @@ def _about(report: Report) -> str:
     dirty = ", with changes that no commit holds" if report.dirty else ""
     so_far = " so far" if report.state in (State.RUNNING, State.WAITING) else ""
     took = f", {duration(report.seconds)}{so_far}" if report.seconds is not None else ""
-    return f" Release {code(report.release, 100)}, {prose(report.trigger)}, commit {commit}{branch}{dirty}{took}."
+    return f" Release {code(report.release, 100)}, {prose(report.trigger, 40)}, commit {commit}{branch}{dirty}{took}."
 
 
 def _banners(report: Report) -> Iterator[str]:
@@ -138,26 +140,18 @@ def _row(line: Line) -> str:
     champion = words.plain(line.seen("champion"))
     said = f"{_SIGNS[finding.outcome]} {words.outcome_word(finding.outcome, blocking=finding.blocking)}"
     if finding.outcome is not Outcome.PASS or line.seen("challenger") is None:
-        said += f": {prose(_why(line), 300)}"
+        said += f": {prose(words.reason(line), 300)}"
     elif line.opponent not in ("", "champion"):
         champion = f"{words.plain(line.seen('champion'))} ({prose(line.opponent, 40)})"
     cells = (name, champion, words.value(line), words.difference(line), prose(line.asked, 120), said)
     return f"| {' | '.join(cells)} |"
 
 
-def _why(line: Line) -> str:
-    """What the finding says beyond the figures that stand beside it."""
-    told = [words.would_decide(line), words.power(line)]
-    if line.finding.outcome is Outcome.INCONCLUSIVE and any(told):
-        return "; ".join(filter(None, told))
-    return words.clause(line)
-
-
 def _worst(report: Report) -> Iterator[str]:
     worst = report.worst_slice
     if worst is not None:
         passed = worst.finding.outcome is Outcome.PASS
-        rest = "" if passed else f" {prose(_why(worst), 300).capitalize()}."
+        rest = "" if passed else f" {prose(words.reason(worst), 300).capitalize()}."
         rows = f", n = {worst.rows:,}" if worst.rows is not None else ""
         weak = f", {words.power(worst)}" if words.power(worst) else ""
         told = f"{code(worst.metric, 60)} {words.difference(worst)}{rows}, {prose(worst.asked, 80)}{weak}"
@@ -173,13 +167,18 @@ def _worst(report: Report) -> Iterator[str]:
         yield "**Weakest segments** (found on half of the rows, measured on the other; they decide nothing)\n\n" + (
             "\n".join(found)
         )
-    if report.notes:
-        yield "\n".join(f"- {prose(note)}" for note in report.notes[:5])
+
+
+def _notes(report: Report) -> str:
+    """What the gate said of its own comparison, as sentences."""
+    return " ".join(f"{prose(note[:1].upper() + note[1:])}." for note in report.notes[:5])
 
 
 def _stages(report: Report) -> str:
     if not report.stages:
         return prose(report.ahead)
+    if all(stage.state == "not reached" for stage in report.stages):
+        return f"It would have gone to {prose(words.listed(tuple(stage.name for stage in report.stages)))}."
     rows = ["| stage | | how | watched and tested | time |", "|:--|:--|:--|:--|--:|"]
     rows += [_stage(stage) for stage in report.stages[:_MOST_LINES]]
     return "\n".join(rows)
@@ -218,6 +217,9 @@ def _data(report: Report) -> str:
         how = f"taken from {code(training.job, 100)}, which trained the same: " if training.adopted else ""
         saved = f"; reuse saved {duration(training.saved)}" if training.saved else ""
         lines.append(f"**Training** {how}{' · '.join(told)}{took}{saved}")
+    spent = [f"{prose(one.name, 60)} {duration(one.seconds)}{'' if one.over else ' so far'}" for one in report.phases]
+    if spent:
+        lines.append(f"**Time** {' · '.join(spent[:20])}")
     return "\n".join(f"- {line}" for line in lines)
 
 
@@ -275,7 +277,7 @@ def _metrics(report: Report) -> str:
 def _links(report: Report) -> str:
     links = [f"[{prose(link.title, 60)}]({link.url})" for link in report.links[:12]]
     run = [f"MLflow run {code(report.training.run_id, 80)}"] if report.training and report.training.run_id else []
-    record = [f"`ctrain show {report.release}`"] if report.release else []
+    record = [code(f"ctrain show {clean(report.release, 100)}")] if report.release else []
     return " · ".join([*links, *run, *record])
 
 

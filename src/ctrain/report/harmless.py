@@ -29,8 +29,9 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"}
 
 def clean(text: str, most: int = MOST) -> str:
     """One line of what can be seen, cut where it is too long: no controls, nothing that turns text or hides in it."""
-    seen = "".join(" " if one.isspace() else one for one in text if one.isspace() or _visible(one))
-    line = " ".join(seen.split())
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(" " if one.isspace() else one for one in text if one.isspace() or _visible(one))
+    line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
@@ -56,11 +57,15 @@ def code(text: str, most: int = MOST, *, cell: bool = False) -> str:
 
 def block(text: str, most: int, kind: str = "text") -> str:
     """As a fenced block, which ends with its fence only: the end of the text, in lines."""
-    lines = [_COMMENT.sub(_JOINER, "".join(one for one in line if _visible(one))) for line in text.splitlines()]
-    shown = "\n".join(lines)
-    shown = shown if len(shown) <= most else "…" + shown[-most + 1 :]
+    shown = _COMMENT.sub(_JOINER, lines(text, most))
     fence = "`" * max(3, _longest(shown) + 1)
     return f"{fence}{kind}\n{shown}\n{fence}"
+
+
+def lines(text: str, most: int) -> str:
+    """The end of a longer text, line by line, without what cannot be seen."""
+    shown = "\n".join("".join(one for one in line if _visible(one)) for line in text.splitlines())
+    return shown if len(shown) <= most else "…" + shown[-most + 1 :]
 
 
 def _longest(text: str) -> int:

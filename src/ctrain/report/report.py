@@ -13,6 +13,7 @@ from ctrain.verdict import Finding, Outcome, Verdict
 
 Tone = Literal["good", "bad", "unsure", "open"]
 Level = Literal["error", "warning", "notice"]
+Model = Literal["challenger", "champion"]
 PhaseKind = Literal["train", "gate", "register", "deploy", "waiting"]
 
 
@@ -218,7 +219,7 @@ class Curve:
     Each bin has its number of rows by label; `mean` is the mean prediction within it.
     """
 
-    model: Literal["challenger", "champion"]
+    model: Model
     negatives: tuple[int, ...]
     positives: tuple[int, ...]
     mean: tuple[float, ...]
@@ -273,7 +274,11 @@ class Report:
 
     @property
     def worst_slice(self) -> Line | None:
-        """The one that decided for the worse; among those alike, the one that gains least."""
+        """The one that decided for the worse, those that block before others; among those alike, what gains least."""
         order = (Outcome.FAIL, Outcome.ERROR, Outcome.INCONCLUSIVE, Outcome.PASS)
         compared = [line for line in self.slices if line.compares]
-        return min(compared, key=lambda line: (order.index(line.finding.outcome), line.gain), default=None)
+        return min(
+            compared,
+            key=lambda line: (not line.finding.blocking, order.index(line.finding.outcome), line.gain),
+            default=None,
+        )

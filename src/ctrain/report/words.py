@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ctrain.gate.phrases import number, signed, two_digits
+from ctrain.gate.picture import Picture
 from ctrain.report.report import Line
 from ctrain.verdict import Outcome
 
@@ -72,8 +74,7 @@ def would_decide(line: Line) -> str:
     needed = line.seen("rows_needed") or line.seen("rows_for_power")
     if not needed:
         return ""
-    rows = f"about {two_digits(int(needed)):,} rows"
-    return f"{rows} would decide" + (f", and there were {line.rows:,}" if line.rows else "")
+    return f"about {two_digits(int(needed)):,} rows would decide"
 
 
 def power(line: Line) -> str:
@@ -91,3 +92,16 @@ def listed(names: tuple[str, ...]) -> str:
 def _minus(text: str) -> str:
     """A minus as long as a plus, so that columns stand."""
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def reason(line: Line) -> str:
+    """Why it did not pass, beyond the figures: what would have decided, or where the interval lies."""
+    told = [would_decide(line), power(line)]
+    if line.finding.outcome is Outcome.INCONCLUSIVE and any(told):
+        return "; ".join(filter(None, told))
+    return clause(line)
+
+
+def signed_label(picture: Picture) -> Callable[[float], str]:
+    """How the numbers of a picture are written."""
+    return lambda value: _minus(picture.label(value))

@@ -17,10 +17,11 @@ LOCK := requirements/lock.txt
 RUNTIME := requirements/runtime.txt
 READY := .venv/ready
 AZURITE := tests/azure/node/node_modules/.package-lock.json
+DESCRIPTIONS := tests/ci/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability dist release publish clean
+.PHONY: help setup demo test lint format types imports tests azurite descriptions test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability dist release publish clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -47,7 +48,7 @@ imports: $(READY)  ## Who may import whom
 	$(BIN)/lint-imports
 
 # loadfile: a file's tests tell one story, on one platform (xdist 3.8's loadgroup does nothing with pytest 9.2).
-tests: $(READY) $(if $(shell command -v npm),$(AZURITE))  ## The tests only; e.g. make tests ARGS="tests/gate -x"
+tests: $(READY) $(if $(shell command -v npm),$(AZURITE) $(DESCRIPTIONS))  ## The tests only; e.g. make tests ARGS="tests/gate -x"
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 azurite: $(AZURITE)  ## Install the storage emulator that some tests need (make tests does, where npm is)
@@ -55,6 +56,15 @@ azurite: $(AZURITE)  ## Install the storage emulator that some tests need (make 
 $(AZURITE): tests/azure/node/package-lock.json
 	@echo "Installing Azurite in tests/azure/node, once" >&2
 	@cd tests/azure/node && npm ci --omit=dev --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+descriptions: $(DESCRIPTIONS)  ## Install what GitHub publishes of its API, which requests are held to (make tests does)
+
+# The package is of 385 MB, of which one description is read.
+$(DESCRIPTIONS): tests/ci/node/package-lock.json
+	@echo "Installing GitHub's OpenAPI description in tests/ci/node, once" >&2
+	@cd tests/ci/node && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@find tests/ci/node/node_modules -name '*.json' -path '*/generated/*' ! -name api.github.com.json -delete
 	@touch $@
 
 test-stories: $(READY) $(if $(shell command -v npm),$(AZURITE))  ## The stories whole, those of the reference project included

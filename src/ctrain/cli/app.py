@@ -286,10 +286,19 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there; else on stdout.")
     ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="In a CI: show it on the pull request, and wherever else the CI can.")
+    ] = False,
     file: File = None,
     backend: BackendName = None,
 ) -> int:
     """One release for people: verdict, numbers, stages and how to reproduce it."""
+    if publish:
+        from ctrain.cli import publishing
+
+        code = publishing.publish(release, file=file, backend=backend)
+        if output is None:
+            return code
     from ctrain.cli import reporting
 
     return reporting.report(release, form=format, output=output, file=file, backend=backend)

@@ -23,7 +23,7 @@ from ctrain.cli.leaving import left_by
 from ctrain.cli.progress import Progress
 from ctrain.cli.terminal import say
 from ctrain.document import nearest
-from ctrain.errors import UsageError
+from ctrain.errors import StillRunning, UsageError
 from ctrain.events import replay
 from ctrain.flow.journal import Journal, News, Patience, Tell
 from ctrain.flow.roll_back import newest_first
@@ -151,17 +151,31 @@ def session(
             by, root = f"{who.name} (process {os.getpid()})", str(project.root)
             journal = Journal(at, by, tell, measure=_measure, root=root, patience=patience or Patience())
             interrupts.on_stop, journal.halt = journal.unlock_all, interrupts.check
+            opened = Session(project, at, who, source, journal, noted)
             try:
-                yield Session(project, at, who, source, journal, noted)
+                yield opened
             except Stopped as stopped:
                 journal.unlock_all()
                 stopped.told = left_by(journal)
                 raise
+            except StillRunning:
+                journal.unlock_all()
+                _tell_in_full(opened, show=show)
+                raise
             finally:
                 noted.read(journal.releases)
                 journal.unlock_all()
-            if show and not isinstance(here(), Nowhere):
-                noted.look(project, at)
+            _tell_in_full(opened, show=show)
+
+
+def _tell_in_full(s: Session, *, show: bool) -> None:
+    """In a CI: where the stage is asked, the report's remarks at their lines, and the report in the job's summary."""
+    if show and not isinstance(here(), Nowhere):
+        from ctrain.cli.publishing import show_here
+
+        s.noted.read(s.journal.releases)
+        s.noted.look(s.project, s.at)
+        show_here(s, here())
 
 
 @contextmanager

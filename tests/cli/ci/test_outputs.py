@@ -43,6 +43,7 @@ def a_release(**changes: object) -> Release:
 def test_an_ended_release_says_how_it_ended(ending: Ending, state: str) -> None:
     """Whatever the verb came to after that."""
     assert state_of(a_release(ending=ending)) == state
+    assert state_of(a_release(ending=ending, plan=a_plan(stages=()))) == state.replace("delivered", "passed")
     assert state_of(a_release(ending=ending), KeyboardInterrupt()) == state
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections import Counter
@@ -61,6 +62,10 @@ class Host(Protocol):
         """Add to what the CI shows of this job."""
         ...
 
+    def first(self, text: str) -> bool:
+        """Whether no verb of this job has said this yet; it counts as said now."""
+        ...
+
 
 class Nowhere:
     """No CI: a person at a terminal, or a CI that we know nothing of."""
@@ -82,6 +87,9 @@ class Nowhere:
 
     def summarize(self, markdown: str) -> None:
         pass
+
+    def first(self, text: str) -> bool:  # noqa: ARG002
+        return True
 
 
 @dataclass
@@ -123,6 +131,9 @@ class GitHub:
     def summarize(self, markdown: str) -> None:
         text = f"{terminal.harmless(markdown).rstrip()}\n\n"
         _append(self.env.get("GITHUB_STEP_SUMMARY"), text, limit=SUMMARY)
+
+    def first(self, text: str) -> bool:
+        return _first_in(self.env.get("RUNNER_TEMP"), text)
 
 
 @dataclass
@@ -168,6 +179,9 @@ class DevOps:
     def summarize(self, markdown: str) -> None:
         """Nothing here: see `upload`."""
 
+    def first(self, text: str) -> bool:
+        return _first_in(self.env.get("AGENT_TEMPDIRECTORY"), text)
+
     def upload(self, markdown: str, name: str) -> bool:
         """Show this as a section of the build's page; whether there was a place for the file."""
         folder = self.env.get("AGENT_TEMPDIRECTORY")
@@ -206,6 +220,20 @@ def _within(root: str | None, file: Path) -> str:
         return one_line(file.resolve().relative_to(Path(root or Path.cwd()).resolve()).as_posix())
     except (ValueError, OSError):
         return one_line(str(file))
+
+
+def _first_in(folder: str | None, text: str) -> bool:
+    """Whether this was not said yet, by what is remembered in the folder, which lasts as long as the job."""
+    if not folder:
+        return True
+    digest, file = hashlib.sha256(text.encode(errors="replace")).hexdigest(), Path(folder) / "ctrain-said"
+    try:
+        if file.exists() and digest in file.read_text().split():
+            return False
+    except OSError:
+        return True
+    _append(str(file), f"{digest}\n")
+    return True
 
 
 def _append(name: str | None, text: str, *, limit: int | None = None) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
 
 from ctrain.cli.ci.host import Host
 from ctrain.errors import CtrainError, StillRunning
@@ -32,7 +31,8 @@ from ctrain.events import (
 from ctrain.flow.journal import News
 from ctrain.ports import Backend
 from ctrain.project import Project
-from ctrain.release import Ending, Release
+from ctrain.release import Release
+from ctrain.report import state_of as state_of_ended
 from ctrain.verdict import Outcome
 
 _OF_A_STAGE = (
@@ -77,8 +77,8 @@ class State(StrEnum):
 
 def state_of(release: Release | None, problem: BaseException | None = None) -> State:
     """Where the release is, after a verb that ended with this problem, if any."""
-    if release is not None and release.ending is not None:
-        return _ended(release.ending)
+    if release is not None and release.ended:
+        return State(state_of_ended(release))
     match problem:
         case None:
             return _open(release) if release is not None else State.FAILED
@@ -100,25 +100,6 @@ def _open(release: Release) -> State:
     if release.training is not None and release.training.status.succeeded:
         return State.TRAINED
     return State.RUNNING
-
-
-def _ended(ending: Ending) -> State:
-    match ending:
-        case Ending.DELIVERED:
-            return State.DELIVERED
-        case Ending.REJECTED:
-            return State.REJECTED
-        case Ending.UNDECIDED:
-            return State.UNDECIDED
-        case Ending.NEUTRAL:
-            return State.INCONCLUSIVE
-        case Ending.TRAINING_FAILED:
-            return State.FAILED
-        case Ending.ROLLED_BACK:
-            return State.ROLLED_BACK
-        case Ending.NOT_RESTORED:
-            return State.NOT_RESTORED
-    assert_never(ending)
 
 
 @dataclass

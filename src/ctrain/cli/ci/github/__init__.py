@@ -1,0 +1,1 @@
+"""What GitHub shows of a release: a comment on its pull request, a check run, and deployments."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ctrain.errors import PipelineError
 from ctrain.pipeline import Environment
 from ctrain.pipeline.environments import is_python_image, runs_python
 from tests.pipeline.written import command_step, component, read
@@ -120,3 +121,26 @@ def test_a_command_says_that_it_runs_python(command: str, does: bool) -> None:
 def test_a_private_image_will_do_where_the_command_starts_python(tmp_path: Path) -> None:
     """Such images are called anything."""
     assert environment(tmp_path, "{image: 'example.azurecr.io/team/trainer:7'}").image
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://pkgs.example.org/simple/",
+        "https://team@pkgs.example.org/simple/",
+        "https://me:${FEED}@pkgs.example.org/",
+    ],
+)
+def test_an_address_without_a_password_is_fine(tmp_path: Path, address: str) -> None:
+    """A name alone opens nothing, and a variable's name tells nothing."""
+    found = environment(
+        tmp_path, "{image: 'any:1', conda_file: c.yml}", c=f"dependencies: [{{pip: ['--index-url {address}']}}]"
+    )
+    assert address in (found.conda or "")
+
+
+def test_a_password_in_an_inline_specification_is_refused(tmp_path: Path) -> None:
+    """It would be baked into the image; the password itself is not said again."""
+    with pytest.raises(PipelineError, match="has a password in it") as refused:
+        environment(tmp_path, "{image: a, conda_file: {dependencies: [{pip: ['-i https://a:pa55@b.example.org']}]}}")
+    assert "pa55" not in str(refused.value)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ctrain.document import parse_document
-from ctrain.errors import PipelineError
+from ctrain.errors import Location, PipelineError
 from ctrain.pipeline.cursor import Cursor
 from ctrain.pipeline.graph import Environment
 from ctrain.pipeline.reading import Reading
@@ -25,6 +25,9 @@ _PYTHON = (
 _RUNS_PYTHON = (
     r"(?:^|[\s;&|(=\"'])(?:[\w./-]*/)?(?:python[\d.]*|torchrun|accelerate|deepspeed|mlflow|pip\d?)(?=$|[\s;&|)\"'])"
 )
+
+# `https://user:password@host`, but for a password that stands for an environment variable, as uv reads it.
+_SIGNED_IN = r"https?://[^\s/@:]*:(?!\$\{\w+\}@)[^\s/@]+@"
 
 
 def read_environment(cursor: Cursor, reading: Reading) -> Environment:
@@ -77,13 +80,28 @@ def _conda(cursor: Cursor, reading: Reading) -> str:
     if isinstance(cursor.value, dict):
         import yaml
 
-        return yaml.safe_dump(cursor.value, sort_keys=False, allow_unicode=True)
+        inline = yaml.safe_dump(cursor.value, sort_keys=False, allow_unicode=True)
+        return _without_password(inline, cursor.at)
     file = cursor.existing("conda file")
     content = _content(file, cursor)
     document = parse_document(content, file, PipelineError)
     Cursor(document, (), document.value).mapping()
     reading.sources.files.add(file)
-    return content.decode("utf-8-sig")
+    text = content.decode("utf-8-sig")
+    before = re.split(_SIGNED_IN, text, maxsplit=1)[0]
+    return _without_password(text, Location(file, before.count("\n") + 1))
+
+
+def _without_password(text: str, at: Location) -> str:
+    """The same text. Raises PipelineError where an address in it has a password: it would be baked into an image."""
+    if re.search(_SIGNED_IN, text):
+        raise PipelineError(
+            "an address in the conda file has a password in it",
+            why="an image is built from it, and whoever may read the image or the workspace can read it there",
+            hint="write the address without, and give the workspace a connection to the feed (docs/ci.md)",
+            at=at,
+        )
+    return text
 
 
 def _content(file: Path, cursor: Cursor) -> bytes:

@@ -230,3 +230,23 @@ def test_an_environment_that_leads_elsewhere_is_told(
     found = examined(AzureSession(SystemClock()), a_project(tmp_path, place))
     assert found["cloud"].outcome is Outcome.FAIL
     assert not azure.calls(since=since)
+
+
+@pytest.mark.parametrize("denied", [(), ("Microsoft.Insights/*",)])
+def test_a_stage_that_is_watched_wants_to_read_measurements(
+    azure: Loopback, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, denied: tuple[str, ...]
+) -> None:
+    """Without the right to, it is told with the role that has it; a release can do without."""
+    principal = azure.service_principal()
+    environment(monkeypatch, principal)
+    azure.grant(principal["AZURE_CLIENT_ID"], denied=denied)
+    rollout = {"strategy": "blue_green", "bake": "5m", "judge": {"errors": 0.01}}
+    stages = {"dev": {"endpoint": "visits-dev"}, "prod": {"endpoint": "visits-prod", "rollout": rollout}}
+
+    found = examined(AzureSession(SystemClock()), a_project(tmp_path, place, stages=stages))
+
+    told = found["measurements of prod"]
+    assert "measurements of dev" not in found
+    assert not told.blocking
+    assert told.outcome is (Outcome.INCONCLUSIVE if denied else Outcome.PASS)
+    assert ("Microsoft.Insights/metrics/read" in told.says) == ("Monitoring Reader" in told.says) == bool(denied)

@@ -48,6 +48,8 @@ class AzureDoctor:
         for stage, workspace in known:
             needed = access.serving_actions(stage.auth_mode)
             yield access.permissions(f"permissions for {stage.name}", workspace, needed)
+            if stage.rollout.watches:
+                yield access.measurements(f"measurements of {stage.name}", workspace)
         yield from room.endpoints(known)
         yield from room.quota(known)
         for stage, address in places:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ctrain.backends.azureml.arm import PROVIDER
 from ctrain.backends.azureml.bodies import Json, items
 from ctrain.backends.azureml.credential import AUDIENCES, claims_of, github_assertion
 from ctrain.backends.azureml.examination.checks import checked, failed
+from ctrain.backends.azureml.serving.telemetry import READ
 from ctrain.backends.azureml.sign_in import Way
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
 from ctrain.serving import AuthMode
@@ -111,16 +112,31 @@ def _subject(session: AzureSession) -> str:
 
 def permissions(subject: str, workspace: AzureWorkspace, needed: Sequence[str]) -> Finding:
     """Whether we may do all that is needed there; what we may not is named."""
+    found, missing = _allowed(subject, workspace, needed, f"all {len(needed)} actions that ctrain needs are allowed")
+    if found.outcome is not Outcome.PASS or not missing:
+        return found
+    fix = f"ask for a role on {workspace.address} that has them, such as AzureML Data Scientist"
+    return failed(subject, f"{len(missing)} actions are not allowed, {', '.join(missing)}", fix)
+
+
+def measurements(subject: str, workspace: AzureWorkspace) -> Finding:
+    """Whether we may read what Azure Monitor counts. Without it a version is watched by ctrain's own requests alone."""
+    found, missing = _allowed(subject, workspace, [READ], "Azure Monitor's counts of users' requests may be read")
+    if found.outcome is not Outcome.PASS or not missing:
+        return replace(found, blocking=False)
+    says = f"errors that only users see will not be noticed while a version is watched: {READ} is not allowed"
+    fix = f"ask for the role Monitoring Reader on {workspace.address}"
+    return Finding(subject, Outcome.INCONCLUSIVE, f"{says}; {fix}", blocking=False)
+
+
+def _allowed(subject: str, workspace: AzureWorkspace, needed: Sequence[str], says: str) -> tuple[Finding, list[str]]:
+    """A finding that says so, or why it cannot be told; and what is not allowed."""
     grants: list[Grant] = []
 
     def ask() -> str:
         listed = workspace.arm.list("providers/Microsoft.Authorization/permissions", PERMISSIONS)
         grants.extend(_grant(body) for body in listed)
-        return f"all {len(needed)} actions that ctrain needs are allowed"
+        return says
 
     found = checked(subject, ask)
-    missing = [action for action in needed if not any(grant.allows(action) for grant in grants)]
-    if found.outcome is not Outcome.PASS or not missing:
-        return found
-    fix = f"ask for a role on {workspace.address} that has them, such as AzureML Data Scientist"
-    return failed(subject, f"{len(missing)} actions are not allowed, {', '.join(missing)}", fix)
+    return found, [action for action in needed if not any(grant.allows(action) for grant in grants)]

@@ -15,6 +15,7 @@ from ctrain.data import SampleSpec
 from ctrain.events import Event, from_json, replay, to_json
 from ctrain.project import Trigger
 from ctrain.release import Ending
+from ctrain.rollout.drilling import Drilled, Drilling
 from ctrain.verdict import Finding, Outcome, Verdict
 from tests.builders import DEV, PROD, a_plan, a_run, a_stage, a_version
 
@@ -52,6 +53,8 @@ EVERY_KIND: list[events.What] = [
     events.Crowning(a_version()),
     events.Crowned(a_version()),
     events.RolledBack("dev", "v0-b", "why"),
+    Drilling("dev", "drill-a", {"v1-a": 100}),
+    Drilled("dev", "drill-a", 0.5, 1.5, 40, 0),
     events.Closed(Ending.DELIVERED, "why"),
 ]
 

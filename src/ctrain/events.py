@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, assert_never
 
 from ctrain.plan import Plan
 from ctrain.release import Approval, Ending, Release, StageRecord
+from ctrain.rollout.drilling import Drilled, Drilling
 from ctrain.serving import Traffic
 from ctrain.training import TrainingRun
 from ctrain.verdict import Verdict
@@ -265,7 +266,8 @@ class Closed:
     kind: Literal["closed"] = "closed"
 
 
-Announced = Registering | Creating | Placing | Shifting | Shifted | Mirroring | Watching | Removing | Crowning
+_Drill = Drilling | Drilled
+Announced = Registering | Creating | Placing | Shifting | Shifted | Mirroring | Watching | Removing | Crowning | _Drill
 """What a release is not changed by: the record of what is about to be done, and was."""
 
 What = (

@@ -220,6 +220,21 @@ def rollback(
 
 
 @app.command()
+def drill(
+    stage: StageName,
+    yes: Annotated[bool, typer.Option("--yes", help="Also on the last stage, where users are served.")] = False,
+    json: Json = False,
+    wait: Wait = None,
+    file: File = None,
+    backend: BackendName = None,
+) -> int:
+    """Rehearse a rollback on a stage, and say how long the way back takes."""
+    from ctrain.cli import drilling
+
+    return drilling.drill(stage, agreed=yes, json=json, wait=wait, file=file, backend=backend)
+
+
+@app.command()
 def cancel(
     release: ReleaseId = None,
     interrupted: Annotated[

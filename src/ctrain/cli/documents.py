@@ -12,7 +12,9 @@ from ctrain.flow.status import StageStatus
 from ctrain.release import Release
 from ctrain.version import ModelVersion
 
-Kind = Literal["plan", "status", "history", "release", "logs", "validation", "doctor", "local", "report", "model"]
+Kind = Literal[
+    "plan", "status", "history", "release", "logs", "validation", "doctor", "local", "report", "model", "drill"
+]
 VERSION = 1
 
 

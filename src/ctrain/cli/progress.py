@@ -18,6 +18,7 @@ from ctrain.events import Event
 from ctrain.flow.journal import Asking, News, Queueing, Waiting
 from ctrain.ports import Backend
 from ctrain.rollout import at_share
+from ctrain.rollout.drilling import Drilled, Drilling
 from ctrain.training import JobStatus, StepRun, TrainingRun
 from ctrain.verdict import Outcome, Verdict
 
@@ -108,13 +109,17 @@ class Progress:
                 self._line("✓", "green", stage, f"{deployment} serves, after {took}")
             case events.Approved(stage, who, reason):
                 self._line("✓", "green", stage, f"approved by {who}: {reason}")
-            case events.Mirroring() | events.Watching() | events.Watched():
+            case events.Mirroring() | events.Watching() | events.Watched() | Drilling() | Drilled():
                 self._watch(event.what)
             case _:
                 self._trouble(event)
 
-    def _watch(self, what: events.Mirroring | events.Watching | events.Watched) -> None:
+    def _watch(self, what: events.Mirroring | events.Watching | events.Watched | Drilling | Drilled) -> None:
         match what:
+            case Drilling(stage, deployment):
+                self._line("→", None, stage, f"drill: a rollback is rehearsed with {deployment}")
+            case Drilled(stage, _, first, settled):
+                self._line("✓", "green", stage, f"drill: back after {first:.2f} s, wholly after {settled:.2f} s")
             case events.Mirroring(stage, traffic):
                 copied = ", ".join(f"{percent}% to {name}" for name, percent in traffic.items()) or "no more"
                 self._line("→", None, stage, f"mirror live requests: {copied}")

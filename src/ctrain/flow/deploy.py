@@ -14,6 +14,7 @@ from ctrain.flow.ordering import refuse_older
 from ctrain.flow.prepare import scoring_digest
 from ctrain.flow.roll_back import taken_back
 from ctrain.flow.smoke_test import smoke_test
+from ctrain.flow.undo_drill import undo_drill
 from ctrain.flow.watch import watch
 from ctrain.plan import Deploy
 from ctrain.release import Ending, Release
@@ -48,8 +49,9 @@ def deploy(release: Release, step: Deploy, journal: Journal, *, allow_older: boo
         if (why := _taken_off(release, journal)) is not None:
             return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
         _refuse_new_champion(release, journal)
+        endpoint = undo_drill(stage, journal.at.serving(stage).look(stage.endpoint), journal)
         if not allow_older:
-            refuse_older(release, stage, journal)
+            refuse_older(release, stage, endpoint, journal.at.ledger)
         release = _roll_out(_again(release, step, journal), step, journal)
         return _crown(release, journal) if crowns and not release.ended else release
     finally:

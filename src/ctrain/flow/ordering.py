@@ -8,7 +8,6 @@ from itertools import islice
 
 from ctrain.errors import Conflict
 from ctrain.events import replay
-from ctrain.flow.journal import Journal
 from ctrain.flow.roll_back import newest_first
 from ctrain.ports import LedgerReader
 from ctrain.release import Release
@@ -19,13 +18,11 @@ NEWEST = 50
 """Among so many releases one is looked for that had the stage, where nothing serves it now."""
 
 
-def refuse_older(release: Release, stage: Stage, journal: Journal) -> None:
+def refuse_older(release: Release, stage: Stage, endpoint: Endpoint | None, ledger: LedgerReader) -> None:
     """Raises Conflict where a newer commit serves the stage, is on its way there, or had it last.
 
     The last: who rolled a newer one back decided what is to serve, and a run that comes late did not.
     """
-    ledger = journal.at.ledger
-    endpoint = journal.at.serving(stage).look(stage.endpoint)
     for there in _had_it(stage, endpoint, ledger):
         if there.id != release.id and is_older(release, there, ledger):
             raise _refusal(release, there, stage)

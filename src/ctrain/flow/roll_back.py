@@ -10,6 +10,7 @@ from ctrain.errors import Conflict, NotRestored
 from ctrain.events import replay
 from ctrain.flow.journal import Journal
 from ctrain.flow.revive import revive
+from ctrain.flow.undo_drill import undo_drill
 from ctrain.ports import Backend, LedgerReader
 from ctrain.release import Release
 from ctrain.rollout import Stage, live
@@ -27,7 +28,7 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool, to: int |
     that version was itself rolled back there, and NotRestored where it could not be done.
     """
     journal.lock(stage.lock)
-    endpoint = journal.at.serving(stage).look(stage.endpoint)
+    endpoint = undo_drill(stage, journal.at.serving(stage).look(stage.endpoint), journal)
     release = serving_release(stage, endpoint, journal.at.ledger)
     if endpoint is None or release is None:
         raise Conflict(

@@ -35,13 +35,12 @@ def publish(name: str | None, *, file: Path | None, backend: str | None) -> int:
             last=s.project.stages[-1].name if s.project.stages else "",
         )
         shown = False
-        for level, text in publish_all(issue, host, s.at.clock):
-            if level == "notice":
-                shown = True
-                say(f" {text}", lead="  ✓", color="green")
-            else:
-                say(f" {text}", lead="  !", color="yellow")
-                host.annotate(Note(level, "not all of the report is shown", text))
+        for how, text in publish_all(issue, host, s.at.clock):
+            shown = shown or how == "shown"
+            sign, color = ("  ✓", "green") if how == "shown" else ("  !", "yellow")
+            say(f" {text}", lead=sign, color=color)
+            if how == "failed":
+                host.annotate(Note("warning", "not all of the report is shown", text))
     return ExitCode.DONE if shown else ExitCode.NOT_ALLOWED
 
 

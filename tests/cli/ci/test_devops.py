@@ -47,7 +47,7 @@ def shown(issue: Issue, host: Host, clock: StoppedClock | None = None) -> list[S
 
 
 def warnings(said: list[Said]) -> list[str]:
-    return [text for level, text in said if level != "notice"]
+    return [text for how, text in said if how != "shown"]
 
 
 def content(thread: dict[str, list[dict[str, str]]]) -> str:
@@ -137,7 +137,7 @@ def test_a_build_that_may_not_write_falls_back_to_the_summary(
 
     said = shown(an_issue(), host)
 
-    assert ("notice", "added to the summary of this build") in said
+    assert ("shown", "added to the summary of this build") in said
     assert any("PullRequestContribute" in text for text in warnings(said))
     uploaded = capsys.readouterr().err.strip().removeprefix("##vso[task.uploadsummary]")
     assert "visits:2 serves" in Path(uploaded).read_text()

@@ -63,7 +63,7 @@ def shown(issue: Issue, host: Host, clock: StoppedClock | None = None) -> list[S
 
 
 def warnings(said: list[Said]) -> list[str]:
-    return [text for level, text in said if level != "notice"]
+    return [text for how, text in said if how != "shown"]
 
 
 def ours(service: GitHub) -> list[str]:
@@ -246,7 +246,7 @@ def test_a_fork_without_a_write_token_falls_back_to_the_summary(service: GitHub,
 
     said = shown(an_issue(), host)
 
-    assert ("notice", "added to the summary of this job") in said
+    assert ("shown", "added to the summary of this job") in said
     assert any("GitHub does not let us" in text for text in warnings(said))
     assert "visits:2 serves" in Path(host.env["GITHUB_STEP_SUMMARY"]).read_text()
     assert service.comments == service.checks == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ctrain.cli.ci.caller import Caller
 from ctrain.cli.ci.devops import pull_request as devops
@@ -13,9 +13,9 @@ from ctrain.cli.ci.github.check import post_check
 from ctrain.cli.ci.github.comment import post_comment
 from ctrain.cli.ci.github.deployment import post_deployments
 from ctrain.cli.ci.github.repository import repository
-from ctrain.cli.ci.host import DevOps, GitHub, Host, Level, Note
+from ctrain.cli.ci.host import DevOps, GitHub, Host, Note
 from ctrain.cli.ci.issue import Issue
-from ctrain.errors import CtrainError
+from ctrain.errors import CtrainError, NotAllowed
 from ctrain.report import State, markdown
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 REPORT = 200_000
 """Characters of a report in a job summary, which takes a mebibyte of several verbs."""
 
-Said = tuple[Level, str]
-"""What was shown where (`notice`), or why it was not (`warning`)."""
+Said = tuple[Literal["shown", "not allowed", "failed"], str]
+"""What was shown where, or why it was not: as nobody let us, which a workflow may want, or as it could not be done."""
 
 
 def issue_of(
@@ -63,17 +63,17 @@ def publish_all(issue: Issue, host: Host, clock: Clock) -> Iterator[Said]:
         case DevOps():
             yield from _on_devops(issue, host, clock)
         case _:
-            yield "warning", "this is no CI that ctrain can publish to; `--format md` gives the report"
+            yield "failed", "this is no CI that ctrain can publish to; `--format md` gives the report"
 
 
 def _on_github(issue: Issue, host: GitHub, clock: Clock) -> Iterator[Said]:
     summarize(issue.report, host)
     if host.env.get("GITHUB_STEP_SUMMARY"):
-        yield "notice", "added to the summary of this job"
+        yield "shown", "added to the summary of this job"
     try:
         at = repository(host.env, clock)
     except CtrainError as problem:
-        yield "warning", _why(problem)
+        yield _not_shown(problem)
         return
     try:
         issue = replace(issue, run=at.run, commit=at.head_of(issue.commit))
@@ -87,13 +87,13 @@ def _on_github(issue: Issue, host: GitHub, clock: Clock) -> Iterator[Said]:
 
 def _on_devops(issue: Issue, host: DevOps, clock: Clock) -> Iterator[Said]:
     if host.upload(markdown(issue.report, limit=REPORT), "ctrain"):
-        yield "notice", "added to the summary of this build"
+        yield "shown", "added to the summary of this build"
     if not issue.pull_request:
         return
     try:
         at = devops.pull_request(host.env, issue.pull_request, clock)
     except CtrainError as problem:
-        yield "warning", _why(problem)
+        yield _not_shown(problem)
         return
     build = host.env.get("BUILD_BUILDID", "")
     issue = replace(issue, run=int(build) if build.isdecimal() else 0)
@@ -107,13 +107,14 @@ def _on_devops(issue: Issue, host: DevOps, clock: Clock) -> Iterator[Said]:
 def _tried(what: str, post: Callable[[], Iterable[str]]) -> Iterator[Said]:
     try:
         for line in post():
-            yield "notice", line
+            yield "shown", line
     except CtrainError as problem:
-        yield "warning", f"{what} is not shown: {_why(problem)}"
+        yield _not_shown(problem, f"{what} is not shown: ")
 
 
-def _why(problem: CtrainError) -> str:
-    return f"{problem.what}: {problem.why} ({problem.hint})"
+def _not_shown(problem: CtrainError, what: str = "") -> Said:
+    how: Literal["not allowed", "failed"] = "not allowed" if isinstance(problem, NotAllowed) else "failed"
+    return how, f"{what}{problem.what}: {problem.why} ({problem.hint})"
 
 
 def annotate(report: Report, host: Host, root: Path) -> None:

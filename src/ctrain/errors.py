@@ -145,9 +145,15 @@ class RolledBack(CtrainError):
 
 
 class NotRestored(CtrainError):
-    """A rollout failed and serving could not be restored. `hint` holds the exact commands."""
+    """A rollout failed and serving could not be restored. `commands` are what a person can run now, a line each."""
 
     exit_code = ExitCode.NOT_RESTORED
+
+    def __init__(
+        self, what: str, *, why: str, hint: str, at: Location | None = None, commands: Sequence[str] = ()
+    ) -> None:
+        super().__init__(what, why=why, hint=hint, at=at)
+        self.commands = tuple(commands)
 
 
 class StillRunning(CtrainError):

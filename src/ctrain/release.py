@@ -48,14 +48,28 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What this release did at one stage: the memory that `rollout.Seen` needs, and when it took over."""
+    """What this release did at one stage: the memory that `rollout.Seen` needs, and when it took over.
+
+    `share` is the most of the live traffic that its deployment was given. `paused` and `aborted` are why the rollout
+    shall stop, or be taken back; `halted` that it did stop. `resumed` are the shares at which a person let it go on,
+    `missed` the deployments that they can do without. `superseded` is the release that took its place.
+    """
 
     deployment: str
     before: Traffic | None = None
+    began: datetime | None = None
+    share: int = 0
     smoked: Verdict | None = None
     proven: Verdict | None = None
     watched: Mapping[int, Verdict] = field(default_factory=dict)
     rejected: str | None = None
+    logged: bool = False
+    paused: str | None = None
+    halted: int | None = None
+    resumed: frozenset[int] = frozenset()
+    missed: frozenset[str] = frozenset()
+    aborted: str | None = None
+    superseded: str = ""
     promoted: datetime | None = None
     restored: bool = False
     rolled_back: str | None = None
@@ -65,6 +79,11 @@ class StageRecord:
     @property
     def over(self) -> bool:
         return self.promoted is not None or self.restored
+
+    @property
+    def under_way(self) -> bool:
+        """Whether its rollout began, and came to no end."""
+        return self.before is not None and not self.over
 
 
 @dataclass(frozen=True)
@@ -149,7 +168,15 @@ class Release:
         ahead = next((step for step in self.plan.deploys if not self.serves(step.stage.name)), None)
         if ahead is None or not ahead.waits or self.approved(ahead.stage.name):
             return None
-        return ahead.stage.name
+        begun = self.stages.get(ahead.stage.name)  # by somebody who was allowed to
+        return None if begun is not None and begun.under_way else ahead.stage.name
+
+    @property
+    def paused_at(self) -> str | None:
+        """The stage whose rollout stopped until a person lets it go on, if that is what it waits for."""
+        if self.ended:
+            return None
+        return next((name for name, one in self.stages.items() if one.under_way and one.halted is not None), None)
 
     def with_stage(self, name: str, record: StageRecord) -> Release:
         return replace(self, stages={**self.stages, name: record})

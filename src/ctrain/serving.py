@@ -103,6 +103,16 @@ class Deployment:
     def healthy(self) -> bool:
         return self.state is DeploymentState.SUCCEEDED and self.ready
 
+    @property
+    def leaving(self) -> bool:
+        """Whether it is on its way out already."""
+        return self.state is DeploymentState.DELETING
+
+    @property
+    def ours(self) -> bool:
+        """Whether ctrain placed it: only then it says what its model's digest is."""
+        return bool(self.model_digest)
+
 
 @dataclass(frozen=True)
 class Endpoint:

@@ -10,7 +10,7 @@ import pytest
 
 from ctrain.errors import Conflict
 from ctrain.flow.deliver import deliver
-from ctrain.flow.deploy import READY_SECONDS
+from ctrain.flow.drive import READY_SECONDS
 from ctrain.flow.journal import LEASE_SECONDS, Journal
 from ctrain.release import Ending
 from ctrain.rollout import Stage

@@ -176,9 +176,9 @@ def test_what_was_begun_is_brought_to_its_end(
 
     if leaves:
         with pytest.raises(StillRunning, match="the deadline has passed"):
-            leave_in_time("r-1", PROD, action, journal, given_up=given_up)
+            leave_in_time("r-1", PROD, "v2", action, journal, given_up=given_up)
     else:
-        leave_in_time("r-1", PROD, action, journal, given_up=given_up)
+        leave_in_time("r-1", PROD, "v2", action, journal, given_up=given_up)
 
 
 def test_a_lock_that_is_held_is_waited_for(world: MemoryBackend, heard: list[News]) -> None:

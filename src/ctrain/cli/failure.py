@@ -12,7 +12,7 @@ import typer
 from ctrain import __version__
 from ctrain.cli.ci.host import Note, here
 from ctrain.cli.terminal import say
-from ctrain.errors import CtrainError, ExitCode, Problem, ProjectError
+from ctrain.errors import CtrainError, ExitCode, NotRestored, Problem, ProjectError
 from ctrain.secrecy import without_secrets
 
 
@@ -25,6 +25,8 @@ def show_error(error: CtrainError) -> int:
         say(f"  why: {problem.why}")
         say(f"  fix: {problem.hint}")
         here().annotate(_note(problem))
+    for command in error.commands if isinstance(error, NotRestored) else ():
+        say(f"    {command}")
     return error.exit_code
 
 

@@ -22,9 +22,9 @@ from ctrain.release import Ending, Release
 def deliver(plan: Plan, journal: Journal) -> Release:
     """Take a commit to production, or leave production as it was.
 
-    Walks the plan's steps from wherever the release of this plan has come to. The release is left open where a
-    stage waits for a person, and where ctrain is interrupted: running again goes on from there. A release that was
-    delivered stays as it is; endpoints of its that went down are started again.
+    Walks the plan's steps from wherever the release of this plan has come to. The release is left open where a stage
+    waits for a person, where its rollout is paused, and where ctrain is interrupted: running again goes on from there.
+    A release that was delivered stays as it is; endpoints of its that went down are started again.
     """
     return go_on(open_release(plan, journal), journal, allow_older=plan.allow_older)
 
@@ -47,6 +47,8 @@ def go_on(release: Release, journal: Journal, *, allow_older: bool = False) -> R
                 if release.waits_for == step.stage.name:
                     return release
                 release = deploy(release, step, journal, allow_older=allow_older)
+                if release.paused_at == step.stage.name:
+                    return release
             case _:
                 assert_never(step)
     return close(release, journal)

@@ -54,6 +54,10 @@ class Queueing:
     seconds: float
 
 
+class Disturbed(Exception):
+    """What a verb waits for is to be looked at anew: see `Journal.attend`."""
+
+
 News = Event | TrainingRun | Waiting | Asking | Queueing
 Tell = Callable[[News], None]
 Measure = Callable[[Path, "Asked"], "tuple[Given, Given | None]"]
@@ -79,7 +83,8 @@ class Journal:
 
     `measure` computes a project's own metrics, given the project's folder. `root` is where that is on this machine: a
     release may have been planned on another. `current` is the release that was worked on last. `halt` raises where a
-    signal has come: whatever may have swallowed what it raised, nothing is begun any more.
+    signal has come: whatever may have swallowed what it raised, nothing is begun any more. `attend` is asked wherever a
+    verb waits: where it says so, the wait ends with `Disturbed`.
     """
 
     at: Backend
@@ -97,6 +102,7 @@ class Journal:
     queued: bool = False
     current: Release | None = None
     halt: Callable[[], None] = lambda: None
+    attend: Callable[[], bool] | None = None
 
     def __post_init__(self) -> None:
         self.began = self.at.clock.monotonic()
@@ -184,13 +190,20 @@ class Journal:
         )
 
     def beat(self) -> None:
+        """Where a verb waits: keep the locks alive, as `renew` does; raises Disturbed where what it waits for is to be
+        looked at anew."""
+        self.renew()
+        if self.attend is not None and self.attend():
+            raise Disturbed
+
+    def renew(self, *, at_once: bool = False) -> None:
         """Keep the locks alive. Raises Conflict where one was lost, so that no write follows.
 
         Once it returns, all of them are ours for half of `LEASE_SECONDS` more at least: a renewal that itself took so
         long that this cannot be said is made again.
         """
         self.halt()
-        oldest = RENEW_SECONDS
+        oldest = 0.0 if at_once else RENEW_SECONDS
         while self.leases and (asked := self.at.clock.monotonic()) - self.renewed >= oldest:
             self.leases = {name: self.at.ledger.renew(lease, LEASE_SECONDS) for name, lease in self.leases.items()}
             self.renewed, oldest = asked, LEASE_SECONDS / 2
@@ -201,11 +214,11 @@ class Journal:
         What a container or a service said is kept and told without the secrets in it. The act that was announced may
         follow at once: an append that took long is no excuse for a lock that ran out.
         """
-        self.beat()
+        self.renew()
         event = Event(release, self.at.clock.now(), self.by, discreet(what))
         lease = next(reversed(self.leases.values()), None)
         self.at.ledger.append(event, lease)
-        self.beat()
+        self.renew()
         self.recorded += 1
         self.tell(event)
         known = self.releases.get(release)

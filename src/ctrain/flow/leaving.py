@@ -7,7 +7,9 @@ from ctrain.flow.journal import Journal
 from ctrain.rollout import Stage
 
 
-def leave_in_time(release: str, stage: Stage, action: rollout.Action, journal: Journal, *, given_up: bool) -> None:
+def leave_in_time(
+    release: str, stage: Stage, target: str, action: rollout.Action, journal: Journal, *, given_up: bool
+) -> None:
     """Raises StillRunning where the deadline comes before the action, or before what has to follow it would be done.
 
     A rollout that was given up is first restored, and traffic that has moved is first proven. Traffic does not move to
@@ -16,13 +18,24 @@ def leave_in_time(release: str, stage: Stage, action: rollout.Action, journal: J
     left, whole = journal.left(), journal.patience.deadline
     if left is None or whole is None or given_up or not _begins(action):
         return
-    bake = stage.rollout.bake_seconds if isinstance(action, rollout.Shift | rollout.Mirror) else 0.0
+    bake = _bake(action, stage.rollout, target)
     needs = bake if bake <= whole else 0.0
     if left <= needs:
         why = "the deadline has passed"
         if left > 0:
             why = f"{left:.0f} s are left, and the bake that has to follow takes {needs:.0f} s"
         raise journal.leaving(release, f"{why}; the rollout of {stage.name} stays as it is until it is resumed")
+
+
+def _bake(action: rollout.Action, settings: rollout.RolloutSettings, target: str) -> float:
+    """How long the target is to be watched once the action is done."""
+    match action:
+        case rollout.Shift(traffic):
+            return settings.bake_at(traffic.get(target, 0))
+        case rollout.Mirror():
+            return settings.bake_at(0)
+        case _:
+            return 0.0
 
 
 def _begins(action: rollout.Action) -> bool:

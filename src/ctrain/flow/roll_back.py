@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from ctrain import events
 from ctrain.errors import Conflict, NotRestored
@@ -24,49 +24,87 @@ TAKEN_BACK = "rolled-back"
 def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool, to: int | None = None) -> Release:
     """The release whose version was taken off the stage; at the last stage the champion moves back as well.
 
-    It goes back to what served before, or to the version `to`. Raises Conflict where there is nothing to go back to, or
-    that version was itself rolled back there, and NotRestored where it could not be done.
+    It goes back to what served before, or to the version `to`; never to a version that was itself rolled back there:
+    without `to` it goes back beyond that. Raises Conflict where there is nothing to go back to, and NotRestored where
+    it could not be done.
     """
     journal.lock(stage.lock)
+    ledger = journal.at.ledger
     endpoint = undo_drill(stage, journal.at.serving(stage).look(stage.endpoint), journal)
-    release = serving_release(stage, endpoint, journal.at.ledger)
+    release = serving_release(stage, endpoint, ledger)
     if endpoint is None or release is None:
         raise Conflict(
             f"{stage.name} cannot be rolled back",
-            why="no release that the ledger knows serves it",
-            hint="see `ctrain status`",
+            why="no release that the ledger knows has all of its traffic",
+            hint=f"see `ctrain status`; `ctrain rollout abort {stage.name}` takes back what is under way",
         )
-    before = (
-        release.stages[stage.name].before or {} if to is None else _of_version(to, stage, endpoint, release, journal)
-    )
+    back = way_back(stage, endpoint, release, ledger)
+    before = back if to is None else _of_version(to, stage, endpoint, release, journal)
     kept = [name for name in before if name in endpoint.deployments]
     endpoint = revive(release, stage, kept, journal)
     target = _target(stage, endpoint, release, before)
     journal.record(release.id, events.Shifting(stage.name, target))
     journal.at.serving(stage).route(stage.endpoint, dict.fromkeys(endpoint.traffic, 0) | dict(target))
     journal.record(release.id, events.Shifted(stage.name, target))
-    _mark(release, stage, why, journal)
+    mark(release, stage, why, journal, target)
     release = journal.record(release.id, events.RolledBack(stage.name, ", ".join(target), why))
     if last:
         _crown_what_serves(release, target, stage, journal.at, journal)
     return release
 
 
+def way_back(stage: Stage, endpoint: Endpoint, release: Release, ledger: LedgerReader) -> Traffic:
+    """The split that a rollback of this release gives back: what served before it, or, beyond any version that was
+    itself rolled back, before that. Empty where there is nothing to go back to."""
+    earlier = newest_first(ledger)
+    while True:
+        before = release.stages[stage.name].before or {}
+        there = [endpoint.deployments[name] for name in before if name in endpoint.deployments]
+        marked = [one.name for one in there if stage.name in _marks(one.model, one.model_version, ledger)]
+        if not marked:
+            return before
+        found = next((one for one in earlier if one.id != release.id and _brought(one, stage, marked[0])), None)
+        if found is None:
+            return {}
+        release = found
+
+
+def _brought(release: Release, stage: Stage, deployment: str) -> bool:
+    record = release.stage(stage.name)
+    return record is not None and record.promoted is not None and record.deployment == deployment
+
+
 def taken_back(version: ModelVersion, ledger: LedgerReader) -> dict[str, str]:
     """The stages that this version was taken back from, each with the reason."""
-    content = ledger.evidence(TAKEN_BACK, _file_of(version))
+    return _marks(version.name, version.version, ledger)
+
+
+def mark(release: Release, stage: Stage, why: str, journal: Journal, back_to: Collection[str]) -> None:
+    """Remember that this version was taken off the stage; not where another deployment of it serves there again.
+
+    One small file a version, so that a deployment need not read through all releases to know.
+    """
+    version = release.version
+    endpoint = journal.at.serving(stage).look(stage.endpoint)
+    there = [endpoint.deployments[name] for name in back_to if endpoint and name in endpoint.deployments]
+    if version is None or any((one.model, one.model_version) == (version.name, version.version) for one in there):
+        return
+    write_marks(version, taken_back(version, journal.at.ledger) | {stage.name: why}, journal)
+
+
+def write_marks(version: ModelVersion, marks: Mapping[str, str], journal: Journal) -> None:
+    """What `taken_back` tells from now on."""
+    journal.renew(at_once=True)
+    journal.at.ledger.keep(TAKEN_BACK, _file_of(version.name, version.version), json.dumps(dict(marks)).encode())
+
+
+def _marks(model: str, version: int, ledger: LedgerReader) -> dict[str, str]:
+    content = ledger.evidence(TAKEN_BACK, _file_of(model, version))
     return dict(json.loads(content)) if content else {}
 
 
-def _mark(release: Release, stage: Stage, why: str, journal: Journal) -> None:
-    """One small file a version, so that a deployment need not read through all releases to know."""
-    if release.version is not None:
-        taken = taken_back(release.version, journal.at.ledger) | {stage.name: why}
-        journal.at.ledger.keep(TAKEN_BACK, _file_of(release.version), json.dumps(taken).encode())
-
-
-def _file_of(version: ModelVersion) -> str:
-    return f"{version.name}-{version.version}.json"
+def _file_of(model: str, version: int) -> str:
+    return f"{model}-{version}.json"
 
 
 def serving_release(stage: Stage, endpoint: Endpoint | None, ledger: LedgerReader) -> Release | None:

@@ -114,7 +114,7 @@ class Platform:
         return replace(seen, age=(self.clock.now() - seen.platform.until).total_seconds())
 
 
-def watch(release: Release, stage: Stage, deployment: str, journal: Journal, *, live: bool) -> Verdict:
+def watch(release: Release, stage: Stage, deployment: str, journal: Journal, *, live: bool, seconds: float) -> Verdict:
     """The verdict once the bake is over, or sooner where it is a fail. Asks with the gate's golden rows, by chance.
 
     What is inconclusive then is watched for longer: three more times the bake at most.
@@ -129,13 +129,13 @@ def watch(release: Release, stage: Stage, deployment: str, journal: Journal, *, 
     windows = _windows(release, stage, deployment, journal)
     rows = drawn(f"{release.id} {stage.name} {len(windows)}", len(golden.rows))
     began, asked = clock.monotonic(), 0
-    every = min(READ_SECONDS, settings.bake_seconds / 4)
+    every = min(READ_SECONDS, seconds / 4)
     telemetry = journal.at.telemetry(stage)
     platform = Platform(telemetry, stage.endpoint, deployment, windows, clock, every, began + every)
     seen = Watched(scores=Scores.cut_at(golden.scores))
     verdict = Verdict(())
     for bake in range(1, LONGEST + 1):
-        while (passed := clock.monotonic() - began) < bake * settings.bake_seconds:
+        while (passed := clock.monotonic() - began) < bake * seconds:
             journal.beat()
             journal.heed(release.id, f"{deployment} is not watched any more; what serves {stage.name} stays as it is")
             journal.tell(Asking(stage.name, deployment))
@@ -147,7 +147,7 @@ def watch(release: Release, stage: Stage, deployment: str, journal: Journal, *, 
             verdict = judge(settings.judge, seen, settings.watches, over=False)
             if verdict.outcome is Outcome.FAIL:
                 return verdict
-            clock.sleep(min(1 / settings.judge.per_second, settings.bake_seconds))
+            clock.sleep(min(1 / settings.judge.per_second, seconds))
         seen = platform.read(seen, last=True)
         verdict = judge(settings.judge, seen, settings.watches, over=True)
         if verdict.outcome is not Outcome.INCONCLUSIVE:

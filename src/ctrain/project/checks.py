@@ -15,7 +15,7 @@ from ctrain.project.keys import ANY
 from ctrain.project.project import rule_of, workspace_of
 from ctrain.project.refusals import dotted
 from ctrain.project.settings import DataUse, ProjectFile, StageSettings, Trigger, TriggerSettings
-from ctrain.rollout import seconds_of
+from ctrain.rollout import RolloutSettings, Step, at_share, seconds_of
 from ctrain.serving import WorkspaceAddress
 
 NAME = re.compile(r"[A-Za-z0-9](-?[A-Za-z0-9])*")
@@ -232,14 +232,12 @@ def _stages(file: ProjectFile) -> Iterator[Problem]:
 def _rollout(keys: Keys, stage: StageSettings) -> Iterator[Problem]:
     """What a strategy needs: time to watch in, something to ask, and a limit to judge by."""
     at, settings = (*keys, "rollout"), stage.rollout
-    try:
-        bake = seconds_of(settings.bake)
-    except ValueError as problem:
-        yield Problem((*at, "bake"), f"`{dotted((*at, 'bake'))}` is no duration", str(problem), "such as `bake: 5m`")
+    if problems := list(_durations(at, settings)):
+        yield from problems
         return
     if settings.strategy == "direct":
-        if bake > 0 or settings.mirror:
-            what = "bake" if bake > 0 else "mirror"
+        if seconds_of(settings.bake) > 0 or settings.mirror:
+            what = "bake" if seconds_of(settings.bake) > 0 else "mirror"
             yield Problem(
                 (*at, what),
                 f"nothing is watched with the strategy `direct`, and `{what}` asks for it",
@@ -247,42 +245,68 @@ def _rollout(keys: Keys, stage: StageSettings) -> Iterator[Problem]:
                 "choose `strategy: blue_green` or `canary`, or leave it out",
             )
         return
-    steps = list(settings.steps)
-    if settings.strategy == "canary" and (not steps or steps != sorted(set(steps)) or steps[-1] != 100 or steps[0] < 1):
-        yield Problem(
-            (*at, "steps"),
-            "the steps do not lead to all of the traffic",
-            f"they are {', '.join(map(str, steps)) or 'none'}, and have to grow from 1 or more up to 100",
-            "such as `steps: [10, 50, 100]`",
-        )
-    if bake <= 0:
+    yield from _steps(at, settings)
+    blind = [share for share in settings.shares if not settings.bake_at(share) and share not in settings.pauses]
+    if blind or (settings.mirror and not settings.bake_at(0)):
+        where = "" if blind == list(settings.shares) else f" {at_share(blind[0] if blind else 0)}"
         yield Problem(
             (*at, "strategy"),
-            f"`{settings.strategy}` has no time to watch",
+            f"`{settings.strategy}` has no time to watch{where}",
             "there is no `bake`, so that nothing could be seen before the next step",
             "add it, such as `bake: 5m`",
         )
-    elif settings.judge.rules == 0:
+    elif settings.watches and settings.judge.rules == 0:
         yield Problem(
             (*at, "judge") if settings.judge != BakeSettings() else at,
             "what is watched has no rule to be judged by",
             "a rollout that nothing can stop is no proof",
             "add one to `judge`: `errors`, `p95_ms`, `changed` or `drift`",
         )
-    elif bake * settings.judge.per_second < settings.judge.min_requests:
-        answers = bake * settings.judge.per_second
+    elif settings.watches and (hasty := _hasty(settings)) is not None:
+        share, answers = hasty
+        place = settings.shares.index(share) if share in settings.shares else None
+        own = place is not None and settings.strategy == "canary" and settings.way[place].bake is not None
         yield Problem(
-            (*at, "bake"),
-            f"{settings.bake} are too short for a verdict",
+            (*at, "steps", place, "bake") if own and place is not None else (*at, "bake"),
+            f"{settings.way[place].bake if own and place is not None else settings.bake} are too short for a verdict",
             f"it takes {settings.judge.min_requests} answers, and ctrain would ask {answers:g} times",
             "watch longer, or change `per_second` or `min_requests` of `judge`",
         )
-    elif stage.smoke.golden == 0:
+    elif settings.watches and stage.smoke.golden == 0:
         yield Problem(
             at,
             "there is nothing to ask while it is watched",
             "`smoke.golden` is 0, and those rows are what ctrain asks",
             "leave `smoke.golden` as it is, or choose `strategy: direct`",
+        )
+
+
+def _hasty(settings: RolloutSettings) -> tuple[int, float] | None:
+    """The first share whose watch is too short for a verdict, and how often ctrain would ask meanwhile."""
+    asked = {share: seconds * settings.judge.per_second for share, seconds in settings.bakes.items()}
+    return next(((share, n) for share, n in asked.items() if n < settings.judge.min_requests), None)
+
+
+def _durations(at: Keys, settings: RolloutSettings) -> Iterator[Problem]:
+    bakes: list[tuple[Keys, str]] = [((*at, "bake"), settings.bake), ((*at, "keep"), settings.keep)]
+    for place, step in enumerate(settings.steps):
+        if isinstance(step, Step) and step.bake is not None:
+            bakes.append(((*at, "steps", place, "bake"), step.bake))
+    for key, duration in bakes:
+        try:
+            seconds_of(duration)
+        except ValueError as problem:
+            yield Problem(key, f"`{dotted(key)}` is no duration", str(problem), f"such as `{key[-1]}: 5m`")
+
+
+def _steps(at: Keys, settings: RolloutSettings) -> Iterator[Problem]:
+    steps = list(settings.shares)
+    if settings.strategy == "canary" and (not steps or steps != sorted(set(steps)) or steps[-1] != 100 or steps[0] < 1):
+        yield Problem(
+            (*at, "steps"),
+            "the steps do not lead to all of the traffic",
+            f"they are {', '.join(map(str, steps)) or 'none'}, and have to grow from 1 or more up to 100",
+            "such as `steps: [10, 50, 100]`",
         )
 
 

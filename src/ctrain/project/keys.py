@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from ctrain.document import Keys
 from ctrain.gate.settings import Margin
 from ctrain.project.settings import ProjectFile
+from ctrain.rollout import Step
 from ctrain.training import Scalar
 
 ANY = "<name>"
@@ -24,7 +25,11 @@ _WORDS: Mapping[object, str] = {
     bool: "true or false",
     Scalar: "text, number, true or false",
     Margin: "number, or percentage in quotes",
+    int | Step: "whole numbers, or sections of traffic, bake and pause",
 }
+
+
+_UNIONS = (Union, types.UnionType)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def known_keys() -> Iterator[KnownKey]:
 
 def names_at(keys: Keys) -> tuple[str, ...]:
     """The known keys of the section that `keys` lead to; none where it takes any names, or holds a value."""
-    kind = _kind_at(keys)
+    kind = _section_of(_kind_at(keys))
     return tuple(item.name for item in fields(kind)) if isinstance(kind, type) and is_dataclass(kind) else ()
 
 
@@ -82,7 +87,7 @@ def words(kind: object) -> str:
 def _kind_at(keys: Keys) -> object:
     kind: object = ProjectFile
     for key in keys:
-        kind = _unwrapped(kind)
+        kind = _section_of(_unwrapped(kind))
         origin = get_origin(kind)
         if origin in (tuple, Mapping):
             kind = get_args(kind)[0 if origin is tuple else 1]
@@ -91,6 +96,11 @@ def _kind_at(keys: Keys) -> object:
         else:
             return object
     return _unwrapped(kind)
+
+
+def _section_of(kind: object) -> object:
+    """The one of several kinds that has keys below it; else the kind itself."""
+    return next((item for item in get_args(kind) if is_dataclass(item)), kind) if get_origin(kind) in _UNIONS else kind
 
 
 def _under(kind: type, keys: Keys) -> Iterator[KnownKey]:
@@ -118,7 +128,7 @@ def _default(item: Field[Any]) -> object:
 
 def _unwrapped(kind: object) -> object:
     """`X` out of `X | None`, `X | Y` out of `X | Y | None`."""
-    if get_origin(kind) in (Union, types.UnionType):
+    if get_origin(kind) in _UNIONS:
         return Union[tuple(item for item in get_args(kind) if item is not types.NoneType)]  # noqa: UP007  of a tuple
     return kind
 

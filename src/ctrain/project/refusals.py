@@ -23,21 +23,26 @@ def refusals(errors: Sequence[ErrorDetails], document: Document) -> Iterator[Pro
     missing: set[Keys] = set()
     meant: set[Keys] = set()
     for error in errors:
-        keys = _place(error["loc"], document)
+        loc = _untyped(error["loc"], document)
+        keys = _place(loc, document)
         match error["type"]:
             case "missing":
-                keys = error["loc"]
+                keys = loc
                 problem = _missing(keys)
                 missing.add(keys)
             case "unexpected_keyword_argument":
                 problem = _unknown(keys, names_at(keys[:-1]))
                 meant.add((*keys[:-1], nearest(str(keys[-1]), names_at(keys[:-1])) or ""))
-            case _ if error["loc"][-1:] == ("[key]",):
+            case _ if loc[-1:] == ("[key]",):
                 problem = _unknown(keys, names_of(keys[:-1]))
             case _:
                 problem = _wrong_value(error["input"], keys)
         problems.setdefault(keys, problem)
-    yield from (problem for keys, problem in problems.items() if keys not in missing & meant)
+    for keys, problem in problems.items():
+        # What could be of several types is refused by each; who wrote a section hears of what is wrong in it.
+        within = any(other[: len(keys)] == keys and len(other) > len(keys) for other in problems)
+        if keys not in missing & meant and not within:
+            yield problem
 
 
 def dotted(keys: Keys) -> str:
@@ -47,6 +52,24 @@ def dotted(keys: Keys) -> str:
 
 def _word(key: str) -> str:
     return key if key.isprintable() and len(key) <= 60 else repr(key[:60])
+
+
+def _untyped(loc: Keys, document: Document) -> Keys:
+    """The location without the names of types that stand in its midst: keys of the file, and at the end one more."""
+    value: object = document.value
+    kept: list[str | int] = []
+    for place, key in enumerate(loc):
+        match value:
+            case dict() if key in value:
+                value = value[str(key)]
+            case list() if isinstance(key, int) and key < len(value):
+                value = value[key]
+            case _ if place < len(loc) - 1 and key != "[key]":
+                continue
+            case _:
+                pass
+        kept.append(key)
+    return tuple(kept)
 
 
 def _place(loc: Keys, document: Document) -> Keys:

@@ -13,9 +13,11 @@ from __future__ import annotations
 from ctrain.rollout.actions import (
     Action,
     Begin,
+    Collect,
     Create,
     Done,
     Mirror,
+    Pause,
     Place,
     Reject,
     Remove,
@@ -29,16 +31,24 @@ from ctrain.rollout.actions import (
     Watch,
     Yield,
 )
-from ctrain.rollout.decision import at_share, live, next_step, split
-from ctrain.rollout.stage import DeploymentSettings, RolloutSettings, Stage, deployment_of, seconds_of
+from ctrain.rollout.decision import next_step
+from ctrain.rollout.foreign import foreign_change
+from ctrain.rollout.leftovers import Leftover, Past, leftovers
+from ctrain.rollout.splits import at_share, live, split, told
+from ctrain.rollout.stage import DeploymentSettings, Stage, deployment_of
+from ctrain.rollout.strategy import RolloutSettings, Step, seconds_of
 
 __all__ = [
     "Action",
     "Begin",
+    "Collect",
     "Create",
     "DeploymentSettings",
     "Done",
+    "Leftover",
     "Mirror",
+    "Past",
+    "Pause",
     "Place",
     "Reject",
     "Remove",
@@ -49,14 +59,18 @@ __all__ = [
     "Shift",
     "Smoke",
     "Stage",
+    "Step",
     "Stuck",
     "Wait",
     "Watch",
     "Yield",
     "at_share",
     "deployment_of",
+    "foreign_change",
+    "leftovers",
     "live",
     "next_step",
     "seconds_of",
     "split",
+    "told",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ctrain.rollout.stage import RolloutSettings
+from ctrain.rollout.strategy import RolloutSettings
 from ctrain.serving import DeploymentSpec, Endpoint, Traffic
 from ctrain.verdict import Outcome
 
@@ -25,7 +25,11 @@ class Seen:
 
     `before` is the split when the rollout began (None until that was recorded); `smoked` and `proven` are the
     outcomes of the smoke tests by name and through the endpoint; `watched` those of watching it, by its share of the
-    live traffic (0: mirrored); `rejected` says why the target was given up.
+    live traffic (0: mirrored); `rejected` says why the target was given up, and `logged` that the end of its log was
+    recorded then. `overdue`: what it waits for has taken too long.
+
+    What people said: `paused` and `aborted` are why it shall stop, or be taken back; `resumed` are the shares at which
+    they let it go on, `missed` what served before and they can do without. `kept` are other deployments that must stay.
     """
 
     endpoint: Endpoint | None
@@ -35,6 +39,12 @@ class Seen:
     rejected: str | None = None
     overdue: bool = False
     watched: Mapping[int, Outcome] = field(default_factory=dict)
+    logged: bool = False
+    paused: str | None = None
+    aborted: str | None = None
+    resumed: frozenset[int] = frozenset()
+    missed: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Wait:
-    """The target is not ready yet."""
+    """A deployment is not ready yet, or not at the moment."""
 
     deployment: str
 
@@ -95,6 +105,14 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Stop at this share of the traffic, and leave all as it is, until a person lets it go on."""
+
+    share: int
+    why: str
+
+
+@dataclass(frozen=True)
 class Yield:
     """Somebody else changes the endpoint: stop, and don't fight."""
 
@@ -107,6 +125,13 @@ class Reject:
 
     deployment: str
     why: str
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Record the end of the log of a target that was given up, now that it serves nobody."""
+
+    deployment: str
 
 
 @dataclass(frozen=True)
@@ -137,5 +162,20 @@ class Stuck:
 
 
 Action = (
-    Create | Begin | Place | Wait | Smoke | Shift | Mirror | Watch | Reject | Remove | Done | Restored | Stuck | Yield
+    Create
+    | Begin
+    | Place
+    | Wait
+    | Smoke
+    | Shift
+    | Mirror
+    | Watch
+    | Pause
+    | Reject
+    | Collect
+    | Remove
+    | Done
+    | Restored
+    | Stuck
+    | Yield
 )

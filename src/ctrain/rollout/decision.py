@@ -5,9 +5,11 @@ from __future__ import annotations
 from ctrain.rollout.actions import (
     Action,
     Begin,
+    Collect,
     Create,
     Done,
     Mirror,
+    Pause,
     Place,
     Reject,
     Remove,
@@ -21,30 +23,60 @@ from ctrain.rollout.actions import (
     Watch,
     Yield,
 )
+from ctrain.rollout.foreign import foreign_change, foreign_split, gone
+from ctrain.rollout.splits import at_share, live, shares_of, split
 from ctrain.serving import Deployment, DeploymentState, Endpoint, Traffic
 from ctrain.verdict import Outcome
 
 
 def next_step(rollout: Rollout, seen: Seen) -> Action:
-    """The one next action. Only `Done`, `Restored`, `Stuck` and `Yield` are final."""
+    """The one next action. Only `Done`, `Restored`, `Stuck`, `Pause` and `Yield` are final.
+
+    What was given up is restored before anything else is looked at, and what a person aborts is given up whatever
+    somebody else did: it is they who say how it shall be.
+    """
+    name = rollout.target.name
+    if seen.before is not None and seen.rejected is None and seen.aborted is not None:
+        return Reject(name, seen.aborted)
     if seen.endpoint is None or not seen.endpoint.running:
-        return Create()
-    endpoint, name = seen.endpoint, rollout.target.name
+        return _bring_up(seen)
+    endpoint = seen.endpoint
     if seen.before is None:
         return Begin(name, live(endpoint.traffic))
-    if (why := _foreign(rollout, endpoint, seen.before)) is not None:
-        return Yield(why)
     if seen.rejected is not None:
-        return _restore(endpoint, name, seen.before, seen.rejected)
+        if seen.aborted is None and (why := foreign_split(rollout, endpoint, seen.before)) is not None:
+            return Yield(why)
+        return _restore(endpoint, name, seen, seen.before, seen.rejected)
+    if (why := foreign_change(rollout, endpoint, seen.before, seen)) is not None:
+        return Yield(why)
+    return _place(rollout, endpoint, seen, seen.before)
+
+
+def _bring_up(seen: Seen) -> Action:
+    """An endpoint that is down comes up again; one that is gone in the middle was deleted by somebody."""
+    if seen.endpoint is not None or not seen.before:
+        return Create()
+    if seen.rejected is not None:
+        return Stuck(seen.rejected)
+    return Yield("the endpoint was deleted")
+
+
+def _place(rollout: Rollout, endpoint: Endpoint, seen: Seen, before: Traffic) -> Action:
+    """Until the target is there and healthy; a person's pause comes first only while it serves nobody."""
+    name = rollout.target.name
+    share = live(endpoint.traffic).get(name, 0)
+    if seen.paused is not None and share == 0:
+        return Pause(0, seen.paused)
     target = endpoint.deployments.get(name)
     if target is None or target.state is DeploymentState.CANCELED:
         return Place(rollout.target)
     if target.state is DeploymentState.FAILED:
-        # In a line: what may follow is the end of the log, which is recorded with the rejection.
+        # In a line: what may follow is the end of the log, which is recorded once it serves nobody.
         return Reject(name, (target.error or "the platform says that the deployment failed").partition("\n")[0])
     if not target.healthy:
-        return Reject(name, "it did not become ready in time") if seen.overdue else Wait(name)
-    return _take_over(rollout, endpoint, seen, seen.before)
+        late = "it was not healthy any more" if share else "it did not become ready in time"
+        return Reject(name, late) if seen.overdue else Wait(name)
+    return _take_over(rollout, endpoint, seen, before)
 
 
 def _take_over(rollout: Rollout, endpoint: Endpoint, seen: Seen, before: Traffic) -> Action:
@@ -52,6 +84,8 @@ def _take_over(rollout: Rollout, endpoint: Endpoint, seen: Seen, before: Traffic
     for watched, outcome in seen.watched.items():
         if outcome is not Outcome.PASS:
             return Reject(name, f"watching it {at_share(watched)} ended in {outcome}")
+    if seen.paused is not None:
+        return Pause(share, seen.paused)
     if share < 100:
         match seen.smoked:
             case None:
@@ -64,9 +98,7 @@ def _take_over(rollout: Rollout, endpoint: Endpoint, seen: Seen, before: Traffic
         case None:
             return Smoke(name, live=True)
         case Outcome.PASS:
-            if _to_watch(rollout, seen, before, 100):
-                return Watch(name, 100)
-            return _tidy(endpoint, name, before)
+            return _stay(rollout, seen, before, 100) or _tidy(endpoint, name, seen, before)
         case outcome:
             return Reject(name, f"the smoke tests through the endpoint ended in {outcome}")
 
@@ -75,87 +107,67 @@ def _further(rollout: Rollout, endpoint: Endpoint, seen: Seen, before: Traffic) 
     """From one share of the traffic to the next: mirrored first, each watched."""
     name, settings, share = rollout.target.name, rollout.settings, live(endpoint.traffic).get(rollout.target.name, 0)
     mirrored = live(endpoint.mirror)
-    if share == 0 and settings.mirror and _to_watch(rollout, seen, before, 0):
+    if share == 0 and _to_watch(rollout, seen, before, 0):
         wanted = {name: settings.mirror}
         return Watch(name, 0) if mirrored == wanted else Mirror(wanted)
     if mirrored:
         return Mirror({})
-    if share > 0 and _to_watch(rollout, seen, before, share):
-        return Watch(name, share)
+    if share > 0 and (stay := _stay(rollout, seen, before, share)) is not None:
+        return stay
     following = next(further for further in shares_of(rollout, before) if further > share)
     return Shift(dict.fromkeys(endpoint.traffic, 0) | split(before, name, following))
 
 
+def _stay(rollout: Rollout, seen: Seen, before: Traffic, share: int) -> Action | None:
+    """What is still to be done at that share: to watch it, and to wait for a person where its step asks for one."""
+    if _to_watch(rollout, seen, before, share):
+        return Watch(rollout.target.name, share)
+    if before and share in rollout.settings.pauses and share not in seen.resumed:
+        return Pause(share, "its step says `pause`")
+    return None
+
+
 def _to_watch(rollout: Rollout, seen: Seen, before: Traffic, share: int) -> bool:
     """Whether it has to be watched at that share. Where nothing serves, nobody can be hurt, and nothing is compared."""
-    return bool(before) and rollout.settings.bake_seconds > 0 and share not in seen.watched
+    return bool(before) and rollout.settings.bake_at(share) > 0 and share not in seen.watched
 
 
-def shares_of(rollout: Rollout, before: Traffic) -> tuple[int, ...]:
-    """The target's shares on its way; all at once where nothing serves yet."""
-    return rollout.settings.shares if before else (100,)
+def _tidy(endpoint: Endpoint, name: str, seen: Seen, before: Traffic) -> Action:
+    """Keep what served before this rollout, what its stage keeps for a while, and what is somebody else's.
 
-
-def split(before: Traffic, name: str, share: int) -> dict[str, int]:
-    """`share` percent for that deployment; the others keep their proportions. Sums to 100."""
-    left = 100 - share
-    parts = {other: percent * left // 100 for other, percent in live(before).items() if other != name}
-    # What rounding left over goes to those that lost most by it.
-    lost = sorted(parts, key=lambda other: (-(before[other] * left % 100), other))
-    for other in lost[: left - sum(parts.values())]:
-        parts[other] += 1
-    return {**parts, name: share}
-
-
-def _foreign(rollout: Rollout, endpoint: Endpoint, before: Traffic) -> str | None:
-    """What somebody else made of the traffic, where it is at none of the splits that this rollout goes through."""
-    now, name = live(endpoint.traffic), rollout.target.name
-    ours = [live(before), *(live(split(before, name, share)) for share in shares_of(rollout, before))]
-    if now in ours:
-        return None
-    return f"its traffic is {_told(now)}, and this rollout left it at {' or '.join(dict.fromkeys(map(_told, ours)))}"
-
-
-def _told(traffic: Traffic) -> str:
-    return ", ".join(f"{name} {percent}%" for name, percent in traffic.items()) or "nothing"
-
-
-def at_share(share: int) -> str:
-    """In words."""
-    return f"at {share}% of the traffic" if share else "on mirrored traffic"
-
-
-def _tidy(endpoint: Endpoint, name: str, before: Traffic) -> Action:
-    """Keep what served before this rollout. Where nothing new took over, nothing is in the way."""
+    Where nothing new took over, nothing is in the way.
+    """
     if name in before:
         return Done()
-    for other in sorted(_to_stay(endpoint)):
-        if other != name and other not in before:
+    for other, one in sorted(endpoint.deployments.items()):
+        staying = other == name or other in before or other in seen.kept or live(endpoint.mirror).get(other)
+        if one.ours and not one.leaving and not staying:
             return Remove(other, "it is older than the one that is kept for a rollback")
     return Done()
 
 
-def _restore(endpoint: Endpoint, name: str, before: Traffic, why: str) -> Action:
+def _restore(endpoint: Endpoint, name: str, seen: Seen, before: Traffic, why: str) -> Action:
+    """The traffic first; the log, and taking the target away, once it serves nobody."""
     if live(endpoint.traffic) != live(before):
-        if all(_healthy(endpoint.deployments.get(other)) for other in before):
+        for other in live(before):
+            if _may_recover(endpoint.deployments.get(other)) and not seen.overdue:
+                return Wait(other)
+        if all(_healthy(endpoint.deployments.get(other)) for other in live(before)):
             return Shift(dict.fromkeys(endpoint.traffic, 0) | dict(before))
         return Stuck(why)
-    if live(endpoint.mirror):
+    if name in live(endpoint.mirror):
         return Mirror({})
-    if name in _to_stay(endpoint) and name not in before:
-        return Remove(name, "it was given up")
+    if not gone(endpoint.deployments.get(name)) and name not in before:
+        return Remove(name, "it was given up") if seen.logged else Collect(name)
     return Restored(why)
 
 
-def _to_stay(endpoint: Endpoint) -> set[str]:
-    """Those that are not on their way out already: nobody has to wait for the end of them."""
-    return {name for name, one in endpoint.deployments.items() if one.state is not DeploymentState.DELETING}
+def _may_recover(deployment: Deployment | None) -> bool:
+    """Whether it is not healthy, and may be in a moment."""
+    return not (deployment is None or deployment.healthy or deployment.leaving) and (
+        deployment.state is not DeploymentState.FAILED
+    )
 
 
 def _healthy(deployment: Deployment | None) -> bool:
     return deployment is not None and deployment.healthy
-
-
-def live(traffic: Traffic) -> dict[str, int]:
-    """The split without those that carry nothing."""
-    return {name: percent for name, percent in sorted(traffic.items()) if percent > 0}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from ctrain.bake import BakeSettings
+from ctrain.rollout.strategy import RolloutSettings
 from ctrain.serving import AuthMode, DeploymentSpec, Probe, ScoringCode, WorkspaceAddress
 from ctrain.smoke import SmokeSettings
 from ctrain.version import ModelVersion
@@ -63,56 +62,6 @@ def deployment_of(version: ModelVersion, settings: DeploymentSettings, code: str
             "digest": version.digest,
         },
     )
-
-
-Strategy = Literal["direct", "blue_green", "canary"]
-
-
-@dataclass(frozen=True)
-class RolloutSettings:
-    """How live traffic moves to a version whose smoke tests have passed.
-
-    `direct` gives it all of it; `blue_green` as well, and watches it for `bake` before it is promoted; `canary` goes by
-    `steps`, percentages that grow up to 100, and watches each of them for `bake`. `mirror` percent of the live requests
-    are copied to it before that, for as long, and its answers are dropped. What is watched is judged by `judge`.
-    """
-
-    strategy: Strategy = "direct"
-    steps: tuple[int, ...] = (10, 50, 100)
-    bake: str = "0s"
-    mirror: int = 0
-    judge: BakeSettings = field(default_factory=BakeSettings)
-
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  read by pydantic, shared on purpose
-
-    @property
-    def shares(self) -> tuple[int, ...]:
-        """The percentages that the new version gets, in order; the last one is 100."""
-        return self.steps if self.strategy == "canary" else (100,)
-
-    @property
-    def bake_seconds(self) -> float:
-        return 0.0 if self.strategy == "direct" else seconds_of(self.bake)
-
-    @property
-    def watches(self) -> int:
-        """How often a version is watched on its way, mirrored traffic included."""
-        return (len(self.shares) + bool(self.mirror)) if self.bake_seconds > 0 else 0
-
-    @property
-    def at_least(self) -> float:
-        """Seconds that a promotion takes, whatever else it takes."""
-        return self.watches * self.bake_seconds
-
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])", re.ASCII)
-
-
-def seconds_of(duration: str) -> float:
-    """Of `90s`, `5m`, `1.5h` or `5h30m`. Raises ValueError for anything else."""
-    if not duration or _DURATION.sub("", duration):
-        raise ValueError(f"{duration!r} is no duration: write a number and s, m or h, such as 5m")
-    return sum(float(number) * {"s": 1, "m": 60, "h": 3600}[unit] for number, unit in _DURATION.findall(duration))
 
 
 @dataclass(frozen=True)

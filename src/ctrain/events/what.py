@@ -1,27 +1,17 @@
-"""What happened, as frozen values: who, what, when. A release is the sum of its events.
-
-Acts that change the world are recorded before (`Placing`, `Shifting`, ...) and after they are done.
-"""
+"""What can happen to a release."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Literal, assert_never
+from dataclasses import dataclass
+from typing import Literal
 
 from ctrain.plan import Plan
-from ctrain.release import Approval, Ending, Release, StageRecord
+from ctrain.release import Ending
 from ctrain.rollout.drilling import Drilled, Drilling
 from ctrain.serving import Traffic
 from ctrain.training import TrainingRun
 from ctrain.verdict import Verdict
 from ctrain.version import ModelVersion
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -193,14 +183,68 @@ class Watched:
 
 
 @dataclass(frozen=True)
+class PauseAsked:
+    """A person wants the rollout to stop where it is."""
+
+    stage: str
+    who: str
+    reason: str
+    kind: Literal["pause_asked"] = "pause_asked"
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The rollout stopped at this share of the traffic until a person lets it go on."""
+
+    stage: str
+    deployment: str
+    share: int
+    why: str
+    kind: Literal["paused"] = "paused"
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A person lets a paused rollout go on from this share; also without those that served before, if they are gone."""
+
+    stage: str
+    share: int
+    who: str
+    reason: str
+    without: tuple[str, ...] = ()
+    kind: Literal["resumed"] = "resumed"
+
+
+@dataclass(frozen=True)
+class AbortAsked:
+    """A person wants the stage to serve what it served before; or the release `superseded_by` takes its turn."""
+
+    stage: str
+    who: str
+    reason: str
+    superseded_by: str = ""
+    kind: Literal["abort_asked"] = "abort_asked"
+
+
+@dataclass(frozen=True)
 class Rejected:
-    """A deployment was given up; `log` is the end of what it printed."""
+    """A deployment was given up; what follows is the traffic's way back. `log` is from before there was `Logged`."""
 
     stage: str
     deployment: str
     why: str
     log: str = ""
     kind: Literal["rejected"] = "rejected"
+
+
+@dataclass(frozen=True)
+class Logged:
+    """The end of the log of a deployment that was given up, fetched once it serves nobody; empty where that failed."""
+
+    stage: str
+    deployment: str
+    log: str
+    kind: Literal["logged"] = "logged"
 
 
 @dataclass(frozen=True)
@@ -258,6 +302,17 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
+class Readmitted:
+    """A person lets a version that was rolled back go to the stage again."""
+
+    stage: str
+    version: str
+    who: str
+    reason: str
+    kind: Literal["readmitted"] = "readmitted"
+
+
+@dataclass(frozen=True)
 class Closed:
     """The release came to its end."""
 
@@ -267,11 +322,31 @@ class Closed:
 
 
 _Drill = Drilling | Drilled
-Announced = Registering | Creating | Placing | Shifting | Shifted | Mirroring | Watching | Removing | Crowning | _Drill
+Announced = (
+    Registering | Creating | Placing | Shifted | Mirroring | Watching | Removing | Crowning | Readmitted | _Drill
+)
 """What a release is not changed by: the record of what is about to be done, and was."""
+
+OfStage = (
+    RolloutBegan
+    | Smoked
+    | Shifting
+    | Watched
+    | PauseAsked
+    | Paused
+    | Resumed
+    | AbortAsked
+    | Rejected
+    | Logged
+    | Promoted
+    | Restored
+    | RolledBack
+)
+"""What changes a release's record of a stage."""
 
 What = (
     Announced
+    | OfStage
     | Opened
     | Submitting
     | Trained
@@ -280,115 +355,6 @@ What = (
     | Judged
     | Registered
     | Approved
-    | RolloutBegan
-    | Smoked
-    | Watched
-    | Rejected
-    | Promoted
-    | Restored
     | Crowned
-    | RolledBack
     | Closed
 )
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened in a release. `at` is in UTC; `by` says who ran ctrain, and where."""
-
-    release: str
-    at: datetime
-    by: str
-    what: What
-
-
-@cache
-def _adapter() -> TypeAdapter[What]:
-    from pydantic import Discriminator, TypeAdapter
-
-    return TypeAdapter(Annotated[What, Discriminator("kind")])
-
-
-def to_json(event: Event) -> str:
-    """One line of JSON; `from_json` gives the equal event back."""
-    what = _adapter().dump_python(event.what, mode="json")
-    return json.dumps({"release": event.release, "at": event.at.isoformat(), "by": event.by, "what": what})
-
-
-def from_json(line: str) -> Event:
-    """Raises ValueError or KeyError for a line that no version of ctrain wrote."""
-    told = json.loads(line)
-    what = _adapter().validate_python(told["what"])
-    return Event(told["release"], datetime.fromisoformat(told["at"]), told["by"], what)
-
-
-def replay(events: Iterable[Event], release: Release | None = None) -> Release | None:
-    """The release that these events, oldest first, add up to; or what they make of one that is known already."""
-    for event in events:
-        if isinstance(event.what, Opened):
-            release = Release(event.release, event.what.plan, event.at)
-        elif release is not None:
-            release = _after(release, event)
-    return release
-
-
-def _after(release: Release, event: Event) -> Release:
-    if isinstance(event.what, Announced):
-        return release
-    match event.what:
-        case Submitting(job, adopted):
-            own = release.awaits == job and not release.adopted  # and adopted now by a run that goes on with it
-            return replace(release, awaits=job, adopted=adopted and not own)
-        case Extending(job):
-            return replace(release, awaits=job, adopted=False)
-        case Trained(run):
-            return replace(release, training=run, awaits=None)
-        case Cancelling(_, why):
-            return replace(release, cancelled=why)
-        case Judged(verdict, rows, evidence):
-            return replace(release, verdict=verdict, rows=rows, evidence=evidence, looks=release.looks + 1)
-        case Registered(version):
-            return replace(release, version=version)
-        case Approved(stage, who, reason, proof):
-            return replace(release, approvals={**release.approvals, stage: Approval(who, reason, proof, event.at)})
-        case Crowned():
-            return replace(release, crowned=True)
-        case Opened():
-            return release
-        case Closed(ending, why):
-            return replace(release, ending=ending, why=why, closed=event.at)
-        case RolloutBegan() | Smoked() | Watched() | Rejected() | Promoted() | Restored() | RolledBack():
-            return _at_stage(release, event.at, event.what)
-    assert_never(event.what)
-
-
-def _at_stage(
-    release: Release,
-    at: datetime,
-    what: RolloutBegan | Smoked | Watched | Rejected | Promoted | Restored | RolledBack,
-) -> Release:
-    match what:
-        case RolloutBegan(stage, deployment, before):
-            return replace(release.with_stage(stage, StageRecord(deployment, before)), ending=None, closed=None)
-        case Smoked(stage, _, live, verdict):
-            record = _record(release, stage)
-            record = replace(record, proven=verdict) if live else replace(record, smoked=verdict)
-        case Watched(stage, _, share, verdict):
-            record = _record(release, stage)
-            record = replace(record, watched={**record.watched, share: verdict})
-        case Rejected(stage, _, why):
-            record = replace(_record(release, stage), rejected=why)
-        case Promoted(stage):
-            record = replace(_record(release, stage), promoted=at)
-        case Restored(stage):
-            record = replace(_record(release, stage), restored=True)
-        case RolledBack(stage, to, why):
-            told = f"{why} (to {to})"
-            record = replace(_record(release, stage), rolled_back=told, rolled_back_at=at, rolled_back_to=to)
-        case _:
-            assert_never(what)
-    return release.with_stage(stage, record)
-
-
-def _record(release: Release, stage: str) -> StageRecord:
-    return release.stage(stage) or StageRecord(deployment="")

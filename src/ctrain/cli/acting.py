@@ -101,7 +101,7 @@ def deploy(name: str | None, *, to: str, allow_older: bool, stay: Stay, file: Pa
             release = flow.deploy.deploy(register(release, s.journal), step, s.journal, allow_older=allow_older)
             if all(release.serves(other.stage.name) for other in release.plan.deploys):
                 release = close(release, s.journal)
-            return show_end(release, s) if release.ended else _served(release, to)
+            return show_end(release, s) if release.ended or release.paused_at else _served(release, to)
     except StillRunning as left:
         return stay.left(left)
 

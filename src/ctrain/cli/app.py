@@ -23,6 +23,8 @@ from ctrain.cli.options import (
     TriggerName,
     Wait,
 )
+from ctrain.cli.rollout import app as rollout
+from ctrain.cli.rollout import gc, readmit
 
 app = typer.Typer(
     name="ctrain",
@@ -34,6 +36,9 @@ app = typer.Typer(
 local = typer.Typer(help="The embedded platform's processes.", rich_markup_mode=None)
 app.add_typer(local, name="local")
 app.command()(init)
+app.add_typer(rollout, name="rollout")
+app.command()(readmit)
+app.command()(gc)
 
 
 def _version(asked: bool) -> None:

@@ -13,7 +13,19 @@ from ctrain.release import Release
 from ctrain.version import ModelVersion
 
 Kind = Literal[
-    "plan", "status", "history", "release", "logs", "validation", "doctor", "local", "report", "model", "drill"
+    "plan",
+    "status",
+    "history",
+    "release",
+    "logs",
+    "validation",
+    "doctor",
+    "local",
+    "report",
+    "model",
+    "drill",
+    "rollout",
+    "gc",
 ]
 VERSION = 1
 

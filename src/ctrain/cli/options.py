@@ -48,3 +48,8 @@ StillRunningOk = Annotated[
     bool, typer.Option("--still-running-ok", help="Exit code 0 instead of 8: a later job goes on.")
 ]
 StageName = Annotated[str, typer.Argument(metavar="STAGE", help="A stage of ctrain.yaml.")]
+ByHand = "asked for by hand"
+"""The reason of a person who gives none."""
+
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+Who = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Who says so; else who runs this.")]

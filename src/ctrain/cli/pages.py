@@ -222,6 +222,8 @@ def end(release: Release) -> str:
         return "open: training"
     if release.verdict is None:
         return "open: to be judged"
+    if release.paused_at is not None:
+        return f"paused at {release.paused_at}"
     if release.waits_for is not None:
         return f"waits for {release.waits_for}"
     ahead = next((step.stage.name for step in release.plan.deploys if not release.serves(step.stage.name)), None)

@@ -11,7 +11,10 @@ from ctrain.cli.terminal import mark, say
 from ctrain.errors import ExitCode
 from ctrain.flow.judge import golden_of
 from ctrain.flow.status import StageStatus, status
+from ctrain.flow.under_way import not_restored
+from ctrain.flow.way_out import way_out
 from ctrain.release import Ending, Release
+from ctrain.rollout import at_share
 from ctrain.serving import Deployment, Endpoint
 from ctrain.verdict import Verdict
 
@@ -48,7 +51,7 @@ def show_end(release: Release, s: Session) -> int:
     say(f"  record     ctrain show {release.id}")
     say(f"  logs       ctrain logs {release.id}")
     if release.ending is Ending.NOT_RESTORED:
-        _show_commands(release, stages)
+        _show_commands(release, s)
     elif release.ending is Ending.DELIVERED and release.plan.deploys:
         _show_curl(release, stages[-1], s)
     return release.ending.exit_code
@@ -83,10 +86,22 @@ def show_verdict(judged: Release | Verdict) -> None:
 
 
 def _show_waiting(release: Release) -> int:
+    if release.paused_at is not None:
+        return _show_paused(release, release.paused_at)
     stage = release.waits_for or "?"
     say(f"{release.id} waits for a person to let it go to {stage}", color="yellow", bold=True)
     say(f"  approve    ctrain approve {release.id} --stage {stage} --reason ..., and run again")
     say(f"  or         ctrain deploy --to {stage} {release.id}")
+    return ExitCode.UNDECIDED
+
+
+def _show_paused(release: Release, stage: str) -> int:
+    record = release.stages[stage]
+    say(f"{release.id} is paused at {stage}, {at_share(record.halted or 0)}", color="yellow", bold=True)
+    say(f"  why        {record.paused or 'its step says `pause`'}")
+    say(f"  go on      ctrain rollout resume {stage}")
+    say(f"  or         ctrain rollout abort {stage}")
+    say(f"  see        ctrain rollout status {stage}")
     return ExitCode.UNDECIDED
 
 
@@ -124,17 +139,9 @@ def _show_curl(release: Release, stage: StageStatus, s: Session) -> None:
     say(f"      -d '{body}'")
 
 
-def _show_commands(release: Release, stages: tuple[StageStatus, ...]) -> None:
+def _show_commands(release: Release, s: Session) -> None:
     say("  act now: a stage serves neither the new version nor, as it should, the old one", color="red", bold=True)
-    for stage in stages:
-        if stage.healthy:
-            continue
-        record, endpoint = release.stage(stage.stage), stage.endpoint
-        say("    ctrain status")
-        if endpoint is not None and not endpoint.running:
-            say(f"    {endpoint.start_command}")
-        if record is not None and record.before and endpoint is not None and endpoint.route_command:
-            split = dict.fromkeys(endpoint.deployments, 0) | dict(record.before)
-            say(f"    {endpoint.route_command} {' '.join(f'{name}={percent}' for name, percent in split.items())}")
-        else:
-            say(f"    ctrain rollback {stage.stage}")
+    for stage in s.project.stages:
+        if not_restored(release, stage):
+            for command in way_out(release, stage, s.at.serving(stage).look(stage.endpoint), s.at.ledger):
+                say(f"    {command}")

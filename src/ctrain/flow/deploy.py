@@ -105,7 +105,7 @@ def _clear_the_way(release: Release, step: Deploy, journal: Journal, *, allow_ol
         raise Conflict(
             f"the rollout of {other.id} at {stage.name} is paused",
             why=record.paused or f"it waits at {record.halted}% of the traffic for a person to let it go on",
-            hint=f"`ctrain rollout resume {stage.name}`, or `ctrain rollout abort {stage.name}`, and run again",
+            hint=f"`ctrain rollout resume {stage.name}`, or abort it so, and run again",
         )
     if theirs and theirs > release.plan.source.committed and not allow_older:
         raise Conflict(

@@ -91,7 +91,7 @@ def state_of(release: Release | None, problem: BaseException | None = None) -> S
 
 
 def _open(release: Release) -> State:
-    if release.waits_for is not None:
+    if release.waits_for is not None or release.paused_at is not None:
         return State.WAITING
     if any(release.serves(name) for name in release.stages):
         return State.DEPLOYED
@@ -128,7 +128,12 @@ class Noted:
         """The stage that it is about: the one that a person must let it go to, else the last that was acted upon."""
         if self.release is None:
             return self.stage
-        return self.release.waits_for or self.stage or next(iter(reversed(list(self.release.stages))), "")
+        return (
+            self.release.paused_at
+            or self.release.waits_for
+            or self.stage
+            or next(iter(reversed(list(self.release.stages))), "")
+        )
 
     def look(self, project: Project, at: Backend) -> None:
         """Find out where that stage is asked, if it can be found out."""

@@ -310,8 +310,11 @@ def _told(event: Event) -> str:
         words.append(", ".join(f"{name} {percent}%" for name, percent in what.traffic.items() if percent))
     if hasattr(what, "verdict"):
         words.append(what.verdict.outcome)
-    if hasattr(what, "why"):
-        words.append(f"({what.why})" if words else what.why)
+    if hasattr(what, "who"):
+        words.append(f"by {what.who}")
+    why = getattr(what, "why", "") or getattr(what, "reason", "")
+    if why:
+        words.append(f"({why})" if words else why)
     return " ".join(words)
 
 

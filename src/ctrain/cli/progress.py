@@ -107,12 +107,10 @@ class Progress:
             case events.Promoted(stage, deployment):
                 took = duration((event.at - self.began.get(stage, event.at)).total_seconds())
                 self._line("✓", "green", stage, f"{deployment} serves, after {took}")
-            case events.Approved(stage, who, reason):
-                self._line("✓", "green", stage, f"approved by {who}: {reason}")
             case events.Mirroring() | events.Watching() | events.Watched() | Drilling() | Drilled():
                 self._watch(event.what)
             case _:
-                self._trouble(event)
+                self._person(event)
 
     def _watch(self, what: events.Mirroring | events.Watching | events.Watched | Drilling | Drilled) -> None:
         match what:
@@ -130,6 +128,26 @@ class Progress:
             case _:
                 assert_never(what)
 
+    def _person(self, event: Event) -> None:
+        """What people said, and that something waits for them."""
+        match event.what:
+            case events.Approved(stage, who, reason):
+                self._line("✓", "green", stage, f"approved by {who}: {reason}")
+            case events.PauseAsked(stage, who, reason):
+                self._line("·", "yellow", stage, f"{who} asks for a pause: {reason}")
+            case events.Paused(stage, _, share, why):
+                self._line("·", "yellow", stage, f"paused {at_share(share)}: {why}")
+            case events.Resumed(stage, _, who, reason, without):
+                gone = f"; without {', '.join(without)}" if without else ""
+                self._line("·", "yellow", stage, f"{who} lets it go on: {reason}{gone}")
+            case events.AbortAsked(stage, who, reason, superseded_by):
+                text = f"{superseded_by} takes its turn" if superseded_by else f"{who} aborts it: {reason}"
+                self._line("·", "yellow", stage, text)
+            case events.Readmitted(stage, version, who, reason):
+                self._line("·", "yellow", stage, f"{who} lets {version} go there again: {reason}")
+            case _:
+                self._trouble(event)
+
     def _submitting(self, job: str, *, adopted: bool) -> None:
         if adopted:
             self.adopted.add(job)
@@ -146,6 +164,8 @@ class Progress:
                 self._line("→", None, stage, f"place {deployment} at 0% traffic")
             case events.Rejected(stage, deployment, why, log):
                 self._line("✗", "red", stage, f"{deployment} was given up: {why}")
+                self._excerpt(log, 30)  # a traceback, and what the server says after it
+            case events.Logged(_, _, log):
                 self._excerpt(log, 30)  # a traceback, and what the server says after it
             case events.Removing(stage, deployment, why):
                 self._line("→", None, stage, f"remove {deployment}: {why}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ctrain.amounts import duration
 from ctrain.cli import documents
 from ctrain.cli.session import Session, session
 from ctrain.cli.summary import show_end
-from ctrain.cli.terminal import duration, give, give_json, say
+from ctrain.cli.terminal import give, give_json, say
 from ctrain.errors import ExitCode, Locked
 from ctrain.flow import steer
 from ctrain.flow.collect_garbage import Collected, collect_garbage, find_garbage

@@ -16,7 +16,7 @@ def state_of(release: Release | None) -> State:
         return State.NOTHING
     match release.ending:
         case None:
-            return State.WAITING if release.waits_for else State.RUNNING
+            return State.WAITING if release.waits_for or release.paused_at else State.RUNNING
         case Ending.DELIVERED:
             if any(record.rolled_back is not None for record in release.stages.values()):
                 return State.ROLLED_BACK
@@ -44,7 +44,8 @@ def headline(release: Release, lines: tuple[Line, ...], running: TrainingRun | N
         case State.RUNNING:
             return "; ".join(filter(None, (f"still running: {_now(release, running)}", number)))
         case State.WAITING:
-            return f"waits for a person at {release.waits_for}; {number}"
+            paused = f"paused at {release.paused_at}, for a person to let it go on; {number}"
+            return paused if release.paused_at else f"waits for a person at {release.waits_for}; {number}"
         case State.ROLLED_BACK:
             return f"rolled back at {words.listed(_taken_back(release)) or 'a stage'}: {_why(release)}"
         case State.NOT_RESTORED:

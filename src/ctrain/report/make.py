@@ -183,6 +183,8 @@ def _ahead(plan: Plan, project: Project | None) -> str:
 
 def _next(release: Release, stages: tuple[StageLine, ...]) -> tuple[str, ...]:
     match state_of(release):
+        case State.WAITING if release.paused_at is not None:
+            return (f"ctrain rollout resume {release.paused_at}", f"ctrain rollout abort {release.paused_at}")
         case State.WAITING:
             return (f"ctrain approve {release.id} --stage {release.waits_for} --reason '...'", "ctrain run")
         case State.RUNNING:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
-from ctrain.events import Event, Rejected
+from ctrain.amounts import duration
+from ctrain.events import Event, Logged, Rejected
 from ctrain.plan import Deploy
 from ctrain.release import Release, StageRecord
 from ctrain.report.report import Checked, StageLine
@@ -69,7 +70,11 @@ def how(stage: Stage, *, waits: bool) -> str:
     if way.mirror:
         parts.append(f"after {way.mirror}% mirrored")
     if way.watches:
-        parts.append(f"each watched for {way.bake}" if way.watches > 1 else f"watched for {way.bake}")
+        alike = len(set(way.bakes.values())) == 1
+        told = duration(next(iter(way.bakes.values()))) if alike else f"{duration(way.at_least)} in all"
+        parts.append(f"each watched for {told}" if way.watches > 1 and alike else f"watched for {told}")
+    if way.pauses:
+        parts.append(f"pausing at {', '.join(f'{share}%' for share in sorted(way.pauses))}")
     return ", ".join([*parts, *(["once a person says so"] if waits else [])])
 
 
@@ -84,5 +89,7 @@ def _checks(record: StageRecord) -> Iterator[Checked]:
 
 def _log(events: Sequence[Event], stage: str) -> str:
     """The end of what the deployment printed that was given up last."""
-    logs = [event.what.log for event in events if isinstance(event.what, Rejected) and event.what.stage == stage]
-    return logs[-1] if logs else ""
+    logs = [
+        event.what.log for event in events if isinstance(event.what, Rejected | Logged) and event.what.stage == stage
+    ]
+    return next((log for log in reversed(logs) if log), "")

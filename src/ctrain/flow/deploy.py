@@ -8,7 +8,7 @@ from ctrain.events import AbortAsked
 from ctrain.flow.act import refuse_changed_code
 from ctrain.flow.drive import drive
 from ctrain.flow.journal import Journal
-from ctrain.flow.ordering import refuse_older
+from ctrain.flow.ordering import is_older, refuse_older
 from ctrain.flow.roll_back import taken_back
 from ctrain.flow.steer import take_back
 from ctrain.flow.under_way import not_restored, under_way
@@ -100,14 +100,14 @@ def _clear_the_way(release: Release, step: Deploy, journal: Journal, *, allow_ol
     other = under_way(stage, journal.at.ledger) if own is None or not own.under_way else None
     if other is None or other.id == release.id:
         return
-    record, theirs = other.stages[stage.name], other.plan.source.committed
+    record = other.stages[stage.name]
     if record.halted is not None or record.paused is not None:
         raise Conflict(
             f"the rollout of {other.id} at {stage.name} is paused",
             why=record.paused or f"it waits at {record.halted}% of the traffic for a person to let it go on",
             hint=f"`ctrain rollout resume {stage.name}`, or abort it so, and run again",
         )
-    if theirs and theirs > release.plan.source.committed and not allow_older:
+    if not allow_older and is_older(release, other, journal.at.ledger):
         raise Conflict(
             f"the rollout of {other.id} at {stage.name} is under way",
             why=f"it is of a newer commit, {other.plan.source.short}",

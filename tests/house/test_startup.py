@@ -59,8 +59,10 @@ def test_help_loads_no_project_and_no_flow() -> None:
         "ctrain.cli",
         "ctrain.cli.app",
         "ctrain.cli.init_command",
+        "ctrain.cli.interrupt",
         "ctrain.cli.neutral",
         "ctrain.cli.options",
+        "ctrain.cli.rollout",
         "ctrain.cli.terminal",
         "ctrain.verdict",
     }

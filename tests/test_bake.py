@@ -175,3 +175,12 @@ def test_the_false_alarms_are_shared_out() -> None:
     verdict = judge(settings, Watched(), watches=5, over=True)
 
     assert [finding.measured["e_needed"] for finding in verdict.findings] == pytest.approx([1000] * 4)
+
+
+def test_more_than_allowed_that_is_no_proof_says_so() -> None:
+    """Two of 150 failed where 1% may: a reader must not wonder why that is a pass."""
+    verdict = last(BakeSettings(errors=0.01, p95_ms=100), Watched(requests=150, errors=2, slow=7))
+
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.findings[0].says.endswith("2 of 150 failed, at most 1.0% may: chance may explain that")
+    assert verdict.findings[1].says.endswith("7 of 150 were slower, at most 5.0% may")

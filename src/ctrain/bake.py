@@ -136,13 +136,17 @@ def judge(settings: BakeSettings, seen: Watched, watches: int, *, over: bool) ->
 
 @dataclass(frozen=True)
 class _Rule:
-    """At most `limit` may be bad, in these words; `enough` answers there were, and what the bets have grown to."""
+    """At most `limit` may be bad, in these words; `enough` answers there were, and what the bets have grown to.
+
+    `beyond`: more than that was seen.
+    """
 
     subject: str
     told: str
     limit: float
     enough: int
     own: float
+    beyond: bool = False
     platform: float | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
 
@@ -163,7 +167,8 @@ def _rules(settings: BakeSettings, seen: Watched) -> Iterator[_Rule]:
         limit, bad, asked = settings.changed, seen.changed, seen.compared
         told = f"{bad} of {asked} differ from the old deployment's, at most {limit:.1%} may"
         measured = {"bad": float(bad), "asked": float(asked)}
-        yield _Rule("changed answers", told, limit, asked, share_wealth(bad, asked, limit), measured=measured)
+        wealth, beyond = share_wealth(bad, asked, limit), bad > limit * asked
+        yield _Rule("changed answers", told, limit, asked, wealth, beyond, measured=measured)
     if settings.drift is not None:
         limit, scores = settings.drift, seen.scores
         told = (
@@ -171,7 +176,8 @@ def _rules(settings: BakeSettings, seen: Watched) -> Iterator[_Rule]:
             f"at most {limit:g} may be between"
         )
         measured = {"distance": scores.distance, "asked": float(scores.pairs)}
-        yield _Rule("drift of scores", told, limit, scores.pairs, scores.wealth(limit), measured=measured)
+        wealth, beyond = scores.wealth(limit), scores.distance > limit
+        yield _Rule("drift of scores", told, limit, scores.pairs, wealth, beyond, measured=measured)
 
 
 def _of_all(subject: str, limit: float, seen: Watched, bad: tuple[int, int], words: str) -> _Rule:
@@ -179,10 +185,10 @@ def _of_all(subject: str, limit: float, seen: Watched, bad: tuple[int, int], wor
     own, theirs = bad
     told = f"{own} of {seen.requests} {words}, at most {limit:.1%} may"
     measured = {"bad": float(own), "asked": float(seen.requests)}
-    enough, platform = seen.requests, 1.0
+    enough, platform, beyond = seen.requests, 1.0, own > limit * seen.requests
     if seen.platform is not None:
         asked = seen.platform.requests
-        platform = share_wealth(theirs, asked, limit)
+        platform, beyond = share_wealth(theirs, asked, limit), beyond or theirs > limit * asked
         at_least = "" if words == "failed" else "at least "
         told += f"; of {asked} that the platform counted, {at_least}{theirs}"
         measured |= {"platform_bad": float(theirs), "platform_asked": float(asked), "platform_age_s": seen.age}
@@ -191,7 +197,7 @@ def _of_all(subject: str, limit: float, seen: Watched, bad: tuple[int, int], wor
             # Percentiles say how many were slow at least, and never that few were.
             enough = max(enough, asked if seen.age <= FRESH_SECONDS else 0)
             measured |= {f"platform_{kind}": float(count) for kind, count in sorted(seen.platform.answers.items())}
-    return _Rule(subject, told, limit, enough, share_wealth(own, seen.requests, limit), platform, measured)
+    return _Rule(subject, told, limit, enough, share_wealth(own, seen.requests, limit), beyond, platform, measured)
 
 
 def _finding(rule: _Rule, settings: BakeSettings, alpha: float, *, over: bool) -> Finding:
@@ -204,7 +210,8 @@ def _finding(rule: _Rule, settings: BakeSettings, alpha: float, *, over: bool) -
     if over and rule.wealth >= LEANS:
         says = f"{rule.told}; that is not proof yet, and no pass"
         return Finding(rule.subject, Outcome.INCONCLUSIVE, says, measured=measured)
-    return Finding(rule.subject, Outcome.PASS, rule.told, measured=measured)
+    says = f"{rule.told}: chance may explain that" if rule.beyond else rule.told
+    return Finding(rule.subject, Outcome.PASS, says, measured=measured)
 
 
 def _platform(seen: Watched) -> str:

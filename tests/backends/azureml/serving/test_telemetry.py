@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ctrain.backends.azureml.connect import connect_azureml
 from ctrain.backends.azureml.serving.telemetry import BEHIND, AzureTelemetry
 from ctrain.errors import NotAllowed, PlatformUnavailable
 from tests.azure.loopback import Loopback
+from tests.backends.azureml.conftest import environment
 from tests.backends.azureml.serving.conftest import ENDPOINT, Stood
 from tests.contract.serving import a_request
+from tests.project.builders import a_loaded_project
 
 METRICS = {"method": "GET", "path": r".*/providers/Microsoft\.Insights/metrics\?.*"}
 ASKED = {"method": "GET", "path": r".*/Microsoft\.Insights/metrics.*"}
@@ -185,3 +189,29 @@ def test_the_loopback_refuses_what_the_service_has_not(both: Stood) -> None:
     ):
         with pytest.raises(Exception, match=r"."):
             both.workspace.arm.get(path, "2024-02-01", **{**good, name: wrong})
+
+
+def test_each_stage_is_measured_in_its_own_workspace(
+    both: Stood, azure: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backend's telemetry asks where the stage's endpoint is, and not in the project's workspace."""
+    environment(monkeypatch, both.environ)
+    since = at_a_minute(both)
+    both.serving.score(ENDPOINT, a_request(0.5))
+    both.clock.sleep(600)
+    address, elsewhere = vars(both.workspace.address), vars(azure.add_workspace().address)
+    there = {"resource_group": address["resource_group"], "workspace": address["workspace"]}
+    project = a_loaded_project(
+        tmp_path,
+        data={"input": "training_data", "local": "v.parquet", "azureml": "azureml:visits@latest",
+              "sample": {"fraction": 0.05, "key": "row_id"}},
+        stages={"dev": {"endpoint": ENDPOINT}, "prod": {"endpoint": ENDPOINT, "azureml": there}},
+        backends={"azureml": dict(elsewhere)},
+    )  # fmt: skip
+    backend = connect_azureml(project, both.clock, lambda _: None)
+
+    told = {stage.name: backend.telemetry(stage).measured(ENDPOINT, "blue", since) for stage in project.stages}
+
+    assert told["dev"] is None
+    assert told["prod"] is not None
+    assert told["prod"].requests == 1

@@ -45,13 +45,14 @@ def publish(name: str | None, *, file: Path | None, backend: str | None) -> int:
 
 
 def show_here(s: Session, host: Host) -> None:
-    """Show how a verb left its release: remarks at their lines, and the report in the summary.
+    """Show how a verb left its release: where its stage is asked, remarks at their lines, the report in the summary.
 
     The verb is done, and its exit code stands, whatever becomes of this.
     """
-    if s.noted.release is None:
-        return
     try:
+        s.noted.look(s.project, s.at)
+        if s.noted.release is None:
+            return
         made = report_of(s, s.noted.release.id)
         annotate(made, host, top_of(s.project.root) or s.project.root)
         summarize(made, host)

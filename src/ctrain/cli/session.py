@@ -174,7 +174,6 @@ def _tell_in_full(s: Session, *, show: bool) -> None:
         from ctrain.cli.publishing import show_here
 
         s.noted.read(s.journal.releases)
-        s.noted.look(s.project, s.at)
         show_here(s, here())
 
 

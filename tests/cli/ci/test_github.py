@@ -404,6 +404,18 @@ def test_a_comment_is_not_made_twice_because_the_answer_was_lost(service: GitHub
     assert len(warnings(said)) == 1
 
 
+def test_a_host_that_is_away_is_tried_again(host: Host) -> None:
+    """Nothing was heard, so nothing was done; after five times it is said."""
+    clock = StoppedClock()
+    away = Host({**host.env, "GITHUB_API_URL": "http://127.0.0.1:9", "GITHUB_GRAPHQL_URL": ""})
+
+    said = shown(an_issue(), away, clock)
+
+    assert clock.waited == [1.0, 2.0, 4.0, 8.0] * 2
+    assert all("does not answer" in text for text in warnings(said))
+    assert len(warnings(said)) == 2
+
+
 def test_a_renamed_repository_is_followed_on_its_own_host(service: GitHub, host: Host) -> None:
     """As GitHub redirects from the old name."""
     moved = Reply(301, {}, {"Location": f"{service.url}/repos/team/visits/issues/17/comments"})

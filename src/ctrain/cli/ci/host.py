@@ -96,7 +96,7 @@ class Nowhere:
 class GitHub:
     """GitHub Actions: workflow commands, and environment files."""
 
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)  # a token may be in it
     folded: bool = False
     shown: Counter[Level] = field(default_factory=Counter)
 
@@ -145,7 +145,7 @@ class DevOps:
     `TaskCommandExtension.cs`). `ctrain report --publish` is the verb that uploads it, in a step of its own.
     """
 
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     folded: bool = False
 
     def fold(self, title: str) -> None:

@@ -77,7 +77,7 @@ def _on_github(issue: Issue, host: GitHub, clock: Clock) -> Iterator[Said]:
         return
     try:
         issue = replace(issue, run=at.run, commit=at.head_of(issue.commit))
-        if issue.pull_request:
+        if issue.pull_request.isdecimal():
             yield from _tried("the pull request", lambda: [post_comment(at, issue)])
         yield from _tried("the check", lambda: [post_check(at, issue)])
         yield from _tried("the deployments", lambda: post_deployments(at, issue))
@@ -88,7 +88,7 @@ def _on_github(issue: Issue, host: GitHub, clock: Clock) -> Iterator[Said]:
 def _on_devops(issue: Issue, host: DevOps, clock: Clock) -> Iterator[Said]:
     if host.upload(markdown(issue.report, limit=REPORT), "ctrain"):
         yield "shown", "added to the summary of this build"
-    if not issue.pull_request:
+    if not issue.pull_request.isdecimal():
         return
     try:
         at = devops.pull_request(host.env, issue.pull_request, clock)

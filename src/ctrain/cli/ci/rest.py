@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from ctrain.cli.ci.commands import one_line
-from ctrain.errors import Conflict, CtrainError, NotAllowed, PlatformUnavailable, UsageError
+from ctrain.errors import Conflict, NotAllowed, PlatformUnavailable, UsageError
 from ctrain.secrecy import redacted, without_secrets
 
 if TYPE_CHECKING:
@@ -30,12 +30,21 @@ TIMEOUT = 15.0
 PAGES = 50
 REDIRECTS = 3
 
+_LATER = "run the same command again later"
 _TRANSIENT = (500, 502, 503, 504)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class TooMuch(PlatformUnavailable):
     """The API refused what was sent as too long, or as wrong in itself."""
+
+
+class Silence(PlatformUnavailable):
+    """No answer came that can be read. `harmless`: it was not even heard, so that nothing was done."""
+
+    def __init__(self, what: str, *, why: str, hint: str, harmless: bool) -> None:
+        super().__init__(what, why=why, hint=hint)
+        self.harmless = harmless
 
 
 @dataclass(frozen=True)
@@ -110,16 +119,20 @@ class Api:
     ) -> Answer:
         waited, attempt = 0.0, 1
         while True:
-            answer = self._followed(method, url, body, query)
-            wait = self._wait(method, answer, attempt)
-            if wait is None:
-                return self._judged(method, url, answer)
+            failure = PlatformUnavailable(f"{self.who} is not available", why="", hint=_LATER)
+            try:
+                answer = self._followed(method, url, body, query)
+            except Silence as silence:
+                failure, wait = silence, _backoff(attempt) if silence.harmless or method != "POST" else None
+                if wait is None:
+                    raise
+            else:
+                wait = self._wait(method, answer, attempt)
+                if wait is None:
+                    return self._judged(method, url, answer)
+                failure.why = f"{method} {redacted(url)} was answered with {answer.status}, {attempt} times"
             if attempt == ATTEMPTS or waited + wait > LONGEST_WAIT:
-                raise PlatformUnavailable(
-                    f"{self.who} is not available",
-                    why=f"{method} {redacted(url)} was answered with {answer.status}, {attempt} times",
-                    hint="run the same command again later",
-                )
+                raise failure
             self._clock.sleep(wait)
             waited, attempt = waited + wait, attempt + 1
 
@@ -168,7 +181,7 @@ class Api:
         if not limited and (answer.status not in _TRANSIENT or method == "POST"):
             return None
         told = self._told(answer.headers)
-        return told if told is not None else min(2.0 ** (attempt - 1), 20.0)
+        return told if told is not None else _backoff(attempt)
 
     def _told(self, headers: Mapping[str, str]) -> float | None:
         after, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
@@ -177,7 +190,7 @@ class Api:
         if after:
             try:
                 when = parsedate_to_datetime(after)
-            except ValueError:
+            except (ValueError, TypeError, IndexError):
                 return None
             return max((when.replace(tzinfo=when.tzinfo or UTC) - self._clock.now()).total_seconds(), 1.0)
         if reset.isdecimal() and headers.get("x-ratelimit-remaining") == "0":
@@ -199,7 +212,7 @@ class Api:
             case 400 | 413 | 422:
                 raise TooMuch(f"{self.who} does not take it", why=why, hint="please open an issue with this line")
             case _:
-                raise PlatformUnavailable(f"{self.who} is not available", why=why, hint="run it again later")
+                raise PlatformUnavailable(f"{self.who} is not available", why=why, hint=_LATER)
 
     @contextmanager
     def _translated(self, method: str, url: str) -> Iterator[None]:
@@ -208,11 +221,16 @@ class Api:
         try:
             yield
         except (httpx.HTTPError, ValueError) as problem:
-            raise PlatformUnavailable(
+            raise Silence(
                 f"{self.who} does not answer",
                 why=f"{method} {redacted(url)}: {without_secrets(str(problem)) or type(problem).__name__}",
-                hint="run the same command again later",
+                hint=_LATER,
+                harmless=isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout),
             ) from None
+
+
+def _backoff(attempt: int) -> float:
+    return min(2.0 ** (attempt - 1), 20.0)
 
 
 @cache
@@ -258,8 +276,3 @@ def _next(link: str) -> str | None:
 
 def _message(content: object) -> str:
     return str(content.get("message", "")) if isinstance(content, dict) else ""
-
-
-def unavailable(problem: CtrainError) -> bool:
-    """Whether asking again later may help."""
-    return isinstance(problem, PlatformUnavailable | Conflict) and not isinstance(problem, TooMuch)

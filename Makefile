@@ -18,10 +18,11 @@ RUNTIME := requirements/runtime.txt
 READY := .venv/ready
 AZURITE := tests/azure/node/node_modules/.package-lock.json
 DESCRIPTIONS := tests/ci/node/node_modules/.package-lock.json
+CHROMIUM := tests/report/node/node_modules/chromium/chromium
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite descriptions test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability dist release publish clean
+.PHONY: help setup demo test lint format types imports tests azurite descriptions chromium test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability dist release publish clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -48,7 +49,7 @@ imports: $(READY)  ## Who may import whom
 	$(BIN)/lint-imports
 
 # loadfile: a file's tests tell one story, on one platform (xdist 3.8's loadgroup does nothing with pytest 9.2).
-tests: $(READY) $(if $(shell command -v npm),$(AZURITE) $(DESCRIPTIONS))  ## The tests only; e.g. make tests ARGS="tests/gate -x"
+tests: $(READY) $(if $(shell command -v npm),$(AZURITE) $(DESCRIPTIONS) $(CHROMIUM))  ## The tests only; e.g. make tests ARGS="tests/gate -x"
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 azurite: $(AZURITE)  ## Install the storage emulator that some tests need (make tests does, where npm is)
@@ -65,6 +66,13 @@ $(DESCRIPTIONS): tests/ci/node/package-lock.json
 	@echo "Installing GitHub's OpenAPI description in tests/ci/node, once" >&2
 	@cd tests/ci/node && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@find tests/ci/node/node_modules -name '*.json' -path '*/generated/*' ! -name api.github.com.json -delete
+	@touch $@
+
+chromium: $(CHROMIUM)  ## Install the browser and the readers that look at reports in tests (make tests does, where npm is)
+
+$(CHROMIUM): tests/report/node/package-lock.json tests/report/node/unpack.mjs
+	@echo "Installing Chromium in tests/report/node, once" >&2
+	@cd tests/report/node && npm ci --omit=dev --no-audit --no-fund --loglevel=error >&2 && node unpack.mjs
 	@touch $@
 
 test-stories: $(READY) $(if $(shell command -v npm),$(AZURITE))  ## The stories whole, those of the reference project included

@@ -81,11 +81,10 @@ class Tab:
         wish = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=wish)
 
-    def press(self, key: str) -> None:
+    def press(self, key: Literal["Tab", "Enter"]) -> None:
+        code, text = {"Tab": (9, ""), "Enter": (13, "\r")}[key]
         for kind in ("keyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode={"Tab": 9}.get(key, 13)
-            )
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def picture(self) -> bytes:
         """A PNG of the whole page."""

@@ -11,12 +11,12 @@ import numpy as np
 
 from ctrain import events as of
 from ctrain.data import SampleSpec
-from ctrain.gate import GateSettings, Rule, Slices, judge
+from ctrain.gate import Evidence, GateSettings, Rule, Slices, judge
 from ctrain.gate.settings import Segments
 from ctrain.plan import Plan
 from ctrain.project import Trigger
 from ctrain.release import Ending, Release
-from ctrain.report import Beside, Report, make_report
+from ctrain.report import Beside, Report, curves_of, make_report
 from ctrain.rollout import RolloutSettings
 from ctrain.training import JobStatus, StepRun, TrainingRun
 from ctrain.verdict import Finding, Outcome, Verdict
@@ -129,6 +129,12 @@ def a_job(*, reused: bool = False, error: str = "") -> TrainingRun:
         ended=BEGAN + timedelta(seconds=95),
         log="https://ml.azure.com/runs/ctrain-84c852a4e38f2b793217-1",
     )
+
+
+def evidence_of(rows: int, ours: float) -> Evidence:
+    """The rows that are judged, in four regions."""
+    where = [REGIONS[row % 17 % 4] for row in range(rows)]
+    return sliced(scored(rows, np.random.default_rng(7), ours=ours), "region", where)
 
 
 @cache
@@ -265,3 +271,18 @@ def report_of(name: str) -> Report:
 
 
 ALL = ("nothing", *SHAPES)
+
+
+def curves(report: Report) -> Report:
+    """With how the predictions were spread, where there were any."""
+    if not report.rows:
+        return report
+    where = evidence_of(report.rows, 0.4)
+    return replace(report, curves=curves_of(where, BINARY))
+
+
+def with_run_url(url: str) -> Report:
+    """A delivered release that somebody's CI run of that address made."""
+    plan = plan_of()
+    story = Story(replace(plan, source=replace(plan.source, run_url=url))).trained(a_job())
+    return make_report(story.release, tuple(story.events), now=BEGAN)

@@ -44,7 +44,7 @@ def _what(rule: str) -> str:
 
 
 def _result(remark: Remark, place: int, report: Report) -> dict[str, object]:
-    mark = hashlib.sha256(f"{report.project}|{remark.rule}|{remark.title}".encode()).hexdigest()
+    mark = hashlib.sha256(f"{report.project}|{remark.rule}|{remark.title}".encode(errors="replace")).hexdigest()
     text = f"{clean(remark.title)}: {clean(remark.text, 1000)}"
     made: dict[str, object] = {
         "ruleId": clean(remark.rule),
@@ -54,7 +54,7 @@ def _result(remark: Remark, place: int, report: Report) -> dict[str, object]:
         "partialFingerprints": {"ctrain/v1": mark},
     }
     if remark.file is not None:
-        at = {"artifactLocation": {"uri": quote(remark.file), "uriBaseId": "%SRCROOT%"}}
+        at = {"artifactLocation": {"uri": quote(remark.file, errors="replace"), "uriBaseId": "%SRCROOT%"}}
         region = {"region": {"startLine": max(remark.line or 1, 1)}}
         made["locations"] = [{"physicalLocation": {**at, **region}}]
     return made

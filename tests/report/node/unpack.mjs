@@ -1,4 +1,4 @@
-// Chromium comes in its package as Brotli streams: what is asked for goes to the folder `unpacked`, once.
+// Chromium comes in its package as Brotli streams: they go to `node_modules/chromium`, once.
 import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -73,6 +73,7 @@ def train(trigger: str | None, *, fresh: bool, stay: Stay, file: Path | None, ba
         with session(file, backend, act="train", patience=stay.patience(file, backend)) as s:
             plan = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
             release = s.noted.about(flow.train.train(open_release(plan, s.journal), s.journal))
+            s.over()
             say(f"release {release.id}: trained by the job {release.training.job if release.training else '?'}")
             return _code(release)
     except StillRunning as left:
@@ -83,6 +84,7 @@ def gate(name: str | None, *, explain: bool, file: Path | None, backend: str | N
     with session(file, backend, act="train") as s:
         known = s.release(name)
         release = known if explain and known.verdict else judge(_locked(s, known.id), s.journal)
+        s.over()
         if explain and release.verdict is not None:
             from ctrain.cli.gating import explained
 
@@ -101,6 +103,7 @@ def deploy(name: str | None, *, to: str, allow_older: bool, stay: Stay, file: Pa
             release = flow.deploy.deploy(register(release, s.journal), step, s.journal, allow_older=allow_older)
             if all(release.serves(other.stage.name) for other in release.plan.deploys):
                 release = close(release, s.journal)
+            s.over()
             return show_end(release, s) if release.ended or release.paused_at else _served(release, to)
     except StillRunning as left:
         return stay.left(left)
@@ -141,6 +144,7 @@ def rollback(name: str, *, to: int | None, reason: str, file: Path | None, backe
         stage = s.project.stage(name)
         s.noted.stage = name
         release = s.noted.about(roll_back(stage, reason, s.journal, last=stage == s.project.stages[-1], to=to))
+        s.over()
         what = f"version {to}" if to is not None else "what it served"
         say(f"{name} serves {what}, as before {release.id}", bold=True)
         return ExitCode.DONE

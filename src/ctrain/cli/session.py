@@ -47,6 +47,10 @@ class Session:
     journal: Journal
     noted: Noted = field(default_factory=Noted)
 
+    def over(self) -> None:
+        """What follows says how it ended, for all to see: it is in no fold of the CI's log."""
+        here().unfold()
+
     def may(self, act: Act) -> None:
         """Raises UsageError where a stranger's code would do this."""
         refuse_strangers(self.caller, act)
@@ -173,6 +177,7 @@ def _tell_in_full(s: Session, *, show: bool) -> None:
     if show and not isinstance(here(), Nowhere):
         from ctrain.cli.publishing import show_here
 
+        here().unfold()
         s.noted.read(s.journal.releases)
         show_here(s, here())
 

@@ -139,6 +139,8 @@ def readmit(name: str, number: int, *, who: str | None, reason: str, file: Path 
 
 def gc(*, plan: bool, json: bool, file: Path | None, backend: str | None) -> int:
     with session(file, backend, show=not plan and not json) as s:
+        if not plan:
+            s.may("deploy")
         found = _collected(s, plan=plan)
     if json:
         give_json(documents.document("gc", found))

@@ -24,6 +24,7 @@ _MOST_PICTURES = 6
 def show_end(release: Release, s: Session) -> int:
     """Print the closing summary; returns the exit code."""
     s.noted.about(release)
+    s.over()
     say()
     if release.ending is None:
         return _show_waiting(release)

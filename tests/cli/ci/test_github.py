@@ -310,6 +310,7 @@ def test_a_rollback_is_a_failure_and_a_deployment_of_what_serves_again(
     shown(an_issue(state=State.ROLLED_BACK, release=release, stages=[serving("prod", "v1", 1, OLD_COMMIT)]), host)
 
     new, old = service.deployments
+    shown(an_issue(state=State.ROLLED_BACK, release=release, stages=[serving("prod", "v1", 1, OLD_COMMIT)]), host)
     assert (new["sha"], service.told(new)) == (COMMIT, ["queued", "in_progress", "failure"])
     assert (old["sha"], service.told(old)) == (OLD_COMMIT, ["queued", "in_progress", "success"])
 

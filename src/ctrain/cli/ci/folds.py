@@ -41,5 +41,7 @@ def title_of(what: events.What) -> str:
             return "register"
         case events.Crowning() | events.Crowned():
             return "champion"
+        case events.Approved():
+            return ""
         case _:
             return getattr(what, "stage", "")

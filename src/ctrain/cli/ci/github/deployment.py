@@ -77,10 +77,11 @@ def _bring(at: Repository, issue: Issue, wanted: Deployment) -> Iterator[str]:
     for item in at.api.pages(f"{at.path}/deployments", environment=wanted.stage, sha=wanted.commit, per_page=100):
         found = Payload(item)
         number = int(found.text("id"))
-        if found.text("payload", "ctrain") == _mark(issue, wanted):
+        mark = found.text("payload", "ctrain")
+        if mark == _mark(issue, wanted):
             known = number
             break
-        if _of_this_run(at, number):
+        if not mark and _of_this_run(at, number):
             return
     if known is None:
         known = _create(at, issue, wanted)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from ctrain import backends
 from ctrain.ports import Backend
@@ -34,6 +35,12 @@ ASKS: Final = re.compile(
     r"/oauth2/|/token|listkeys|listsecrets|rundata|/query|/entities|batchget|search|/score|comp=lease.*renew", re.I
 )
 """Requests that only ask, though their method may say otherwise."""
+
+
+_CHANGING: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{20,}|\bws-[0-9a-f]+|(?<=main-)[0-9a-f]{7}(-\d+)?|(?<=tiny-prod-)[0-9a-f]+"
+    r"|\bv\d+-[0-9a-f]+|(?<=versions/)\d+"
+)
 
 
 @dataclass
@@ -103,7 +110,7 @@ def strike_requests(strike: Strike) -> None:
     sent = requests.Session.send
 
     def send(self: requests.Session, request: requests.PreparedRequest, **named: Any) -> requests.Response:
-        name = f"{request.method} {_short(request.url or '')}"
+        name = f"{request.method} {short(request.url or '')}"
         lease = str(request.headers.get("x-ms-lease-action", ""))
         if request.method in ("GET", "HEAD", "OPTIONS") or ASKS.search(f"{request.url} {lease}"):
             return sent(self, request, **named)
@@ -113,10 +120,12 @@ def strike_requests(strike: Strike) -> None:
     requests.Session.send = send  # type: ignore[method-assign]
 
 
-def _short(url: str) -> str:
-    """Host and path, without what differs from run to run."""
-    path = url.partition("?")[0].removeprefix("https://")
-    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{20,}", "*", path)
+def short(url: str) -> str:
+    """What is changed, without what differs from run to run: below its workspace, or below its container."""
+    path = unquote(unquote(url.partition("?")[0].partition("://")[2]))
+    path = re.sub(r"^.*/workspaces/[^/]+/", "", path)
+    path = re.sub(r"^[^/]+/azureml-blobstore-[^/]+/ctrain/", "blob ", path)
+    return _CHANGING.sub("*", path)
 
 
 def main() -> None:

@@ -163,9 +163,9 @@ def git(*words: str) -> str:
     return run("git", *words)
 
 
-def run(*words: str, at: Path = ROOT, env: dict[str, str] | None = None) -> str:
+def run(*words: str, at: Path | None = None, env: dict[str, str] | None = None) -> str:
     """What the program prints on stdout. Its talk is ours."""
-    done = subprocess.run(words, cwd=at, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(words, cwd=at or ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip()
 
 

@@ -18,7 +18,8 @@ from ctrain.errors import PipelineError, UsageError
 from ctrain.flow.prepare import check_pipeline
 from ctrain.project import load_project
 from ctrain.starter import mark, shelf
-from ctrain.starter.choices import Asked
+from ctrain.starter.choices import Asked, choose
+from ctrain.starter.survey import look
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "pipelines"
@@ -73,7 +74,18 @@ def test_it_says_what_it_could_not_know(root: Path, capfd: pytest.CaptureFixture
     init(root)
 
     assert "label: label # ctrain init could not know" in (root / "ctrain.yaml").read_text()
-    assert "1 lines of ctrain.yaml are guesses" in capfd.readouterr().err
+    assert "guesses in ctrain.yaml, each with a comment: 1" in capfd.readouterr().err
+
+
+def test_what_a_person_says_is_no_guess(root: Path) -> None:
+    """The label that was typed, though no column of the data has that name; what is proposed and taken is one."""
+    there = look(root, root=root, branch="main", remote="")
+
+    said = choose(there, Asked(), lambda question, _choices, proposed: "visited" if "label" in question else proposed)
+    taken = choose(there, Asked(), lambda _question, _choices, proposed: proposed)
+
+    assert (said.label, said.guessed) == ("visited", frozenset())
+    assert (taken.label, taken.guessed) == ("label", frozenset({"label"}))
 
 
 def test_again_changes_nothing(root: Path) -> None:
@@ -311,20 +323,21 @@ def _pins(name: str) -> set[str]:
     return {line.strip(" \\").partition(" ;")[0] for line in lines}
 
 
-def test_a_person_is_asked_and_may_say_no(root: Path) -> None:
-    """At a terminal: which column is the label, and whether to write it. No means no."""
+@pytest.mark.parametrize("typed", [b"visited\n\nn\n", b"\x04"], ids=["no", "end of input"])
+def test_a_person_is_asked_and_may_say_no(root: Path, typed: bytes) -> None:
+    """At a terminal: which column is the label, and whether to write it. No means no, and so does leaving."""
     before = texts(root)
     mine, theirs = pty.openpty()
     process = subprocess.Popen(
         [CTRAIN, "init", "--ci", "github"], cwd=root, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
     )
     os.close(theirs)
-    os.write(mine, b"visited\n\nn\n")
+    os.write(mine, typed)
     said = _all(mine)
 
     assert process.wait(timeout=60) == 0
     assert "Which column is the label?" in said
-    assert "+  label: visited" in said
+    assert ("+  label: visited" in said) is (typed != b"\x04")
     assert texts(root) == before
 
 

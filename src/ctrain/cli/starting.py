@@ -40,7 +40,16 @@ class Wishes:
 
 
 def init(folder: Path, asked: Asked, wishes: Wishes) -> int:
-    """Write what is missing for the pipeline that is there."""
+    """Write what is missing for the pipeline that is there; nothing, where the person leaves a question open."""
+    try:
+        return _init(folder, asked, wishes)
+    except typer.Abort:
+        say()
+        say("nothing was written", bold=True)
+        return ExitCode.DONE
+
+
+def _init(folder: Path, asked: Asked, wishes: Wishes) -> int:
     folder = _folder(folder)
     checkout = read_checkout(folder)
     ask = _asker(wishes)
@@ -226,7 +235,7 @@ def _tell_next(changes: Sequence[Change], there: Surroundings, wishes: Wishes) -
         say(problem)
     guesses = [line for line in file.read_text(encoding="utf-8").splitlines() if "could not know" in line]
     if guesses:
-        say(f"{len(guesses)} lines of ctrain.yaml are guesses, each with a comment:", bold=True)
+        say(f"guesses in ctrain.yaml, each with a comment: {len(guesses)}", bold=True)
         for line in guesses:
             say(f"  {line.partition(' #')[0].strip()}")
     if not there.repository:

@@ -26,6 +26,7 @@ Ask = Callable[[str, Sequence[str], str], str | None]
 """Ask a person: the question, the choices (none: any text), what is proposed. None where there is nobody to ask."""
 
 _KEY: Final = re.compile(r"(?i)(row_?)?(id|key|uuid)|.*_(id|key)")
+_QUESTIONS: Final = {"row_id": "Which column tells rows apart?", "label": "Which column is the label?"}
 _LABEL: Final = ("label", "target", "y", "class", "outcome")
 
 
@@ -72,11 +73,8 @@ def choose(there: Surroundings, asked: Asked, ask: Ask) -> Chosen:
     data_input = _one("Which input takes the data?", [it.name for it in data_inputs(pipeline)], ask, ("data", "train"))
     table, azureml = _data(there, pipeline, data_input, guessed)
     known = columns(there.folder / table) if "data.local" not in guessed else []
-    row_id = asked.row_id or _column("Which column tells rows apart?", known, _key(known), ask)
-    label = asked.label or _column("Which column is the label?", known, _named(known, _LABEL), ask)
-    for key, value, told in (("row_id", row_id, asked.row_id), ("label", label, asked.label)):
-        if not told and value not in known:
-            guessed.add(key)
+    row_id = asked.row_id or _column("row_id", known, _key(known), ask, guessed)
+    label = asked.label or _column("label", known, _named(known, _LABEL), ask, guessed)
     model = _one("Which output is the model?", [it.name for it in model_outputs(pipeline)], ask, ("model",))
     rows = [it.name for it in evaluation_outputs(pipeline) if it.name != model]
     evaluation = _one("Which output holds the evaluation rows?", rows, ask, ("evaluation",))
@@ -162,8 +160,14 @@ def _one(question: str, names: Sequence[str], ask: Ask, usual: Sequence[str]) ->
     return ask(question, names, likely[0] if likely else names[0]) or (likely or names)[0]
 
 
-def _column(question: str, known: Sequence[str], likely: str, ask: Ask) -> str:
-    return likely if likely in known else ask(question, (), likely) or likely
+def _column(key: str, known: Sequence[str], likely: str, ask: Ask, guessed: set[str]) -> str:
+    """The likely one where the data has it, else what a person says; what nobody says is a guess."""
+    if likely in known:
+        return likely
+    answer = ask(_QUESTIONS[key], (), likely) or likely
+    if answer == likely:
+        guessed.add(key)
+    return answer
 
 
 def _key(known: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ from ctrain.rollout import (
     Seen,
     Shift,
     Smoke,
+    Stage,
     Step,
     Stuck,
     Wait,
@@ -37,8 +38,11 @@ from ctrain.rollout import (
     live,
     next_step,
     split,
+    times_of,
 )
+from ctrain.rollout.times import RECOVER_SECONDS, RESTORE_SECONDS
 from ctrain.serving import Deployment, DeploymentState, Endpoint
+from ctrain.smoke import Load, SmokeSettings
 from ctrain.verdict import Outcome
 from tests.builders import a_version
 
@@ -559,3 +563,23 @@ def test_a_step_is_watched_for_as_long_as_it_says() -> None:
     assert settings.bakes == {0: 300, 10: 300, 50: 600, 100: 300}
     assert settings.at_least == 1500
     assert settings.pauses == {100}
+
+
+def test_what_a_promotion_and_a_rollback_take_is_the_sum_of_its_parts() -> None:
+    """Each part has its name, and comes from the settings, our limits or the platform's; pauses are told apart."""
+    settings = RolloutSettings("canary", steps=(10, Step(50, bake="10m", pause=True), 100), bake="5m", mirror=5)
+    stage = Stage("prod", "visits-prod", smoke=SmokeSettings(load=Load(30, 4, 250)), rollout=settings)
+
+    times = times_of(stage, serving=True, route_seconds=35)
+
+    assert times.at_least == sum(part.seconds for part in times.promotion) == 30 + settings.at_least == 1530
+    assert times.pauses == (50,)
+    assert times.at_most == sum(part.seconds for part in times.rollback) == RECOVER_SECONDS + RESTORE_SECONDS + 35
+
+
+def test_a_first_version_waits_for_its_load_only() -> None:
+    """Nothing serves that could be hurt, and nothing is watched."""
+    settings = RolloutSettings("canary", steps=(10, Step(100, pause=True)), bake="5m")
+    times = times_of(Stage("prod", "visits-prod", rollout=settings), serving=False, route_seconds=0)
+
+    assert (times.at_least, times.promotion, times.pauses) == (0, (), ())

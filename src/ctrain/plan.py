@@ -13,7 +13,7 @@ from typing import Literal
 from ctrain.data import DataVersion, SampleSpec
 from ctrain.gate import Earlier, EvaluationSettings, Foresight, GateSettings, foresee
 from ctrain.project import DataUse, OnCancel, Project, Trigger
-from ctrain.rollout import Stage, live
+from ctrain.rollout import Stage, Times, live, times_of
 from ctrain.serving import Endpoint
 from ctrain.training import Identity, JobStatus, Preview, Scalar, StepPreview, TrainingRun, job_name
 from ctrain.version import ModelVersion, Source
@@ -25,7 +25,7 @@ class Facts:
 
     `attempts` are the jobs that this fingerprint has had, first attempt first; `endpoints` what each stage's
     endpoint is now, by stage; `scoring` the digests of the stages' scoring code, by stage; `earlier` is an evaluation
-    of the model that there has been.
+    of the model that there has been; `route_seconds` how long the platform may take over one change of weights.
     """
 
     source: Source
@@ -37,6 +37,7 @@ class Facts:
     endpoints: Mapping[str, Endpoint | None] = field(default_factory=dict)
     scoring: Mapping[str, str] = field(default_factory=dict)
     earlier: Earlier | None = None
+    route_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Register:
 class Deploy:
     """Take the model to one stage. `last` makes it the champion.
 
-    `code` is the content digest of the stage's scoring code and environment file, empty where there is none.
+    `code` is the content digest of the stage's scoring code and environment file, empty where there is none. `times` is
+    how long a promotion takes at least, and a rollback at most.
     """
 
     stage: Stage
@@ -82,6 +84,7 @@ class Deploy:
     waits: bool
     why: str
     code: str = ""
+    times: Times | None = None
     kind: Literal["deploy"] = "deploy"
 
 
@@ -186,6 +189,7 @@ def make_plan(project: Project, trigger: Trigger, facts: Facts, *, fresh: bool =
                 waits=stage.approval == "required",
                 why=_why_deploy(stage, facts.endpoints.get(stage.name)),
                 code=facts.scoring.get(stage.name, ""),
+                times=_times(stage, facts),
             )
             for stage in stages
         ]
@@ -246,6 +250,12 @@ def _why_gate(champion: ModelVersion | None, sample: SampleSpec | None) -> str:
 def _foreseen(gate: GateSettings, trigger: Trigger, facts: Facts, sample: SampleSpec | None) -> tuple[Foresight, ...]:
     comparable = facts.champion is not None and sample is None
     return foresee(gate.at_each_look(trigger), facts.earlier, comparable=comparable) if facts.earlier else ()
+
+
+def _times(stage: Stage, facts: Facts) -> Times:
+    endpoint = facts.endpoints.get(stage.name)
+    serving = endpoint is not None and bool(live(endpoint.traffic))
+    return times_of(stage, serving=serving, route_seconds=facts.route_seconds)
 
 
 def _why_deploy(stage: Stage, endpoint: Endpoint | None) -> str:

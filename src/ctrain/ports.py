@@ -314,6 +314,7 @@ class Backend:
     """The world, as a flow gets it. Each stage has a serving of its own: it may be in another workspace.
 
     `any_job` says that pipelines may have jobs of all of Azure ML's kinds, and not commands and pipelines only.
+    `route_seconds` is how long one change of weights may take, all of its own patience included.
     `telemetry` is the stage's, as its serving is.
     """
 
@@ -327,4 +328,5 @@ class Backend:
     doctor: Doctor
     pace: Pace = Pace()
     any_job: bool = False
+    route_seconds: float = 0.0
     telemetry: Callable[[Stage], Telemetry] = lambda _stage: Untold()

@@ -12,7 +12,6 @@ from ctrain.bake import BakeSettings
 from ctrain.errors import Conflict, NotRestored, PlatformUnavailable, StillRunning, UsageError
 from ctrain.events import Resumed
 from ctrain.flow.deploy import deploy
-from ctrain.flow.drive import RESTORE_SECONDS
 from ctrain.flow.follow import follow
 from ctrain.flow.journal import Journal
 from ctrain.flow.roll_back import taken_back
@@ -20,6 +19,7 @@ from ctrain.flow.steer import abort, pause, resume, step_of
 from ctrain.plan import Plan
 from ctrain.release import Ending, Release
 from ctrain.rollout import RolloutSettings, Stage, Step, live
+from ctrain.rollout.times import RESTORE_SECONDS
 from ctrain.serving import Answer, DeploymentSpec, DeploymentState, Request, Traffic
 from tests.builders import PROD, a_plan, outputs
 from tests.flow.conftest import Run

@@ -16,6 +16,7 @@ from ctrain.gate.power import WANTED
 from ctrain.plan import Deploy, Gate, Plan, PlanStep, Register, Train
 from ctrain.release import Ending, Release
 from ctrain.rollout import at_share
+from ctrain.rollout.times import Part
 from ctrain.training import TrainingRun
 from ctrain.verdict import Finding, Outcome, Verdict
 from ctrain.version import ModelVersion
@@ -98,8 +99,26 @@ def _step(place: int, step: PlanStep, made: Plan) -> list[str]:
             return [_line(place, "register", step.why)]
         case Deploy():
             waits = "; waits for `ctrain deploy --to " + step.stage.name + "`" if step.waits else ""
-            return [_line(place, step.stage.name, f"{step.why}{waits}")]
+            return [_line(place, step.stage.name, f"{step.why}{waits}"), *_times(step)]
     assert_never(step)
+
+
+def _times(step: Deploy) -> list[str]:
+    """How long it takes at least to get there, and at most to come back."""
+    times = step.times
+    if times is None:
+        return []
+    pauses = f", and a person's word at {', '.join(f'{share}%' for share in times.pauses)}" if times.pauses else ""
+    least, most = duration(times.at_least), duration(times.at_most)
+    made = f" ({_made_of(times.promotion)})" if times.promotion else ""
+    return [
+        f"       {'promotion':<12} takes {least} at least{made}{pauses}",
+        f"       {'rollback':<12} takes {most} at most, or a person is called ({_made_of(times.rollback)})",
+    ]
+
+
+def _made_of(parts: Sequence[Part]) -> str:
+    return "; ".join(f"{duration(part.seconds)} {part.what}" for part in parts)
 
 
 def _rules(step: Gate, made: Plan) -> list[str]:

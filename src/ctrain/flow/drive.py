@@ -16,6 +16,7 @@ from ctrain.flow.way_out import way_out
 from ctrain.plan import Deploy
 from ctrain.release import Ending, Release, StageRecord
 from ctrain.rollout import Rollout, Seen, Stage, live, next_step
+from ctrain.rollout.times import RECOVER_SECONDS, RESTORE_SECONDS
 from ctrain.serving import Endpoint
 
 POLL_SECONDS = 0.1
@@ -24,12 +25,6 @@ READY_SECONDS = 1800.0
 
 DOUBTS = 5
 """So many looks in a row must say that somebody else changed the endpoint, or that what served before is gone."""
-
-RECOVER_SECONDS = 60.0
-"""How long one that has live traffic, or is to take it back, may not be healthy: a probe that was missed is no end."""
-
-RESTORE_SECONDS = 300.0
-"""For so long ctrain tries anew to give the traffic back, where the platform does not do it; then it calls a person."""
 
 LISTEN_SECONDS = 2.0
 """How often who drives a rollout reads what people asked of it meanwhile."""

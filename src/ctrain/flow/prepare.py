@@ -50,6 +50,7 @@ def prepare(project: Project, at: Backend, source: Source, trigger: Trigger, *, 
         champion=champion,
         endpoints={name: look.result() for name, look in looks.items()},
         scoring={stage.name: scoring_digest(stage) for stage in stages},
+        route_seconds=at.route_seconds,
         earlier=look_back(at.ledger, project.model.name, champion, data, sample),
     )
     return make_plan(project, trigger, facts, fresh=fresh)

@@ -25,7 +25,7 @@ _WORDS: Mapping[object, str] = {
     bool: "true or false",
     Scalar: "text, number, true or false",
     Margin: "number, or percentage in quotes",
-    int | Step: "whole numbers, or sections of traffic, bake and pause",
+    int | Step: "whole number, or section of traffic, bake and pause",
 }
 
 

@@ -37,6 +37,7 @@ from ctrain.rollout.leftovers import Leftover, Past, leftovers
 from ctrain.rollout.splits import at_share, live, split, told
 from ctrain.rollout.stage import DeploymentSettings, Stage, deployment_of
 from ctrain.rollout.strategy import RolloutSettings, Step, seconds_of
+from ctrain.rollout.times import Times, times_of
 
 __all__ = [
     "Action",
@@ -61,6 +62,7 @@ __all__ = [
     "Stage",
     "Step",
     "Stuck",
+    "Times",
     "Wait",
     "Watch",
     "Yield",
@@ -72,5 +74,6 @@ __all__ = [
     "next_step",
     "seconds_of",
     "split",
+    "times_of",
     "told",
 ]

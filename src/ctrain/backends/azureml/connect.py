@@ -9,7 +9,7 @@ from ctrain.backends.azureml.data import AzureData
 from ctrain.backends.azureml.doctor import AzureDoctor
 from ctrain.backends.azureml.ledger import AzureLedger
 from ctrain.backends.azureml.registry import AzureRegistry
-from ctrain.backends.azureml.serving.port import AzureServing
+from ctrain.backends.azureml.serving.port import ROUTE_SECONDS, AzureServing
 from ctrain.backends.azureml.serving.telemetry import AzureTelemetry
 from ctrain.backends.azureml.trainer import PACE, AzureTrainer
 from ctrain.backends.azureml.workspace import AzureSession, AzureWorkspace
@@ -57,6 +57,7 @@ def connect_azureml(
         doctor=AzureDoctor(session),
         pace=PACE,
         any_job=True,
+        route_seconds=ROUTE_SECONDS,
         telemetry=lambda stage: AzureTelemetry(workspace(stage.workspace or settings.address)),
     )
 

@@ -15,7 +15,7 @@ from ctrain.backends.local.environments import Environments, build
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.ledger import LocalLedger
 from ctrain.backends.local.registry import LocalRegistry
-from ctrain.backends.local.serving.port import LocalServing
+from ctrain.backends.local.serving.port import ROUTE_SECONDS, LocalServing
 from ctrain.backends.local.serving.telemetry import LocalTelemetry
 from ctrain.backends.local.trainer import LocalTrainer
 from ctrain.errors import Location
@@ -64,5 +64,6 @@ def connect_local(project: Project, run_url: str = "", hide: Callable[[str], obj
         ledger=LocalLedger(home, clock, run_url),
         clock=clock,
         doctor=LocalDoctor(home),
+        route_seconds=ROUTE_SECONDS,
         telemetry=lambda _stage: LocalTelemetry(home, clock),
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from ctrain.backends.azureml.bodies import Json
 from ctrain.backends.azureml.serving.assets import Assets
-from ctrain.backends.azureml.serving.changing import BUSY_SECONDS, Changes
+from ctrain.backends.azureml.serving.changing import BUSY_SECONDS, SETTLE_SECONDS, Changes
 from ctrain.backends.azureml.serving.creation import Creation
 from ctrain.backends.azureml.serving.deployment import deployment_body, request_timeout, spec_digest, stands_for
 from ctrain.backends.azureml.serving.diagnosis import Diagnosis
@@ -25,7 +25,7 @@ from ctrain.backends.azureml.serving.endpoint import (
 from ctrain.backends.azureml.serving.names import check_name
 from ctrain.backends.azureml.serving.observed import deployment_of, endpoint_of, studio_link
 from ctrain.backends.azureml.serving.resources import Resources
-from ctrain.backends.azureml.serving.scoring import Scoring
+from ctrain.backends.azureml.serving.scoring import DOOR_SECONDS, Scoring
 from ctrain.backends.azureml.serving.settling import looks
 from ctrain.backends.azureml.workspace import AzureWorkspace
 from ctrain.errors import Conflict, CtrainError, UsageError
@@ -36,6 +36,11 @@ from ctrain.serving import Answer, AuthMode, DeploymentSpec, Endpoint, Request, 
 CANCELED_SECONDS: Final = 60.0
 """After Azure cancelled an operation for another one's sake, it takes a new one after up to a minute. Source:
 "Troubleshoot online endpoint deployment and scoring", OperationCanceled."""
+
+
+ROUTE_SECONDS: Final = BUSY_SECONDS + SETTLE_SECONDS + DOOR_SECONDS
+"""How long one change of weights may take while Azure answers: somebody else's change is waited for, then that ours
+shows, then that the front door keeps to it. Throttled requests wait beyond that, for as long as Azure asks."""
 
 
 class AzureServing:

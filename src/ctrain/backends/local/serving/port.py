@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.serving.folder import Contact, Folder, tail
-from ctrain.backends.local.serving.remote import ask, asleep, scoring_url
+from ctrain.backends.local.serving.remote import TIMEOUT, ask, asleep, scoring_url
 from ctrain.backends.local.serving.surroundings import bare_environment
 from ctrain.backends.local.serving.wish import Placement, check_name
 from ctrain.errors import Conflict, NoAnswer, PlatformUnavailable, UsageError
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30.0
 """An endpoint process that says nothing for so long will not come up."""
+
+REACH_SECONDS = 5.0
+"""How long an endpoint's process that is just starting is waited for."""
+
+ROUTE_SECONDS = REACH_SECONDS + TIMEOUT
+"""How long one change of weights may take."""
 
 Interpreters = Callable[[str | None], Path]
 """Which Python runs a deployment, by the name of its environment."""
@@ -239,7 +245,7 @@ def see(folder: Folder, clock: Clock) -> Endpoint | None:
 
 def reach(folder: Folder, clock: Clock) -> Contact | None:
     """How to reach the endpoint's process, or None where it is down; waits for one that is just starting."""
-    until = clock.monotonic() + 5
+    until = clock.monotonic() + REACH_SECONDS
     while folder.running():
         contact = folder.contact()
         if contact is not None:

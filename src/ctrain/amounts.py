@@ -4,12 +4,12 @@ from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `1 min 05 s`, `2 h 10 min`."""
+    """`0.4 s`, `1 min 05 s`, `5 min`, `2 h 10 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 

@@ -81,8 +81,8 @@ class Story:
         proof = self.release.proof
         return self.tell(of.Approved(stage, "anna", "agreed with the clinic", proof), after)
 
-    def rolled_out(self, stage: str, *shares: int, fails: str = "") -> Story:
-        """By those shares, each watched, to the end; or given up at the last of them."""
+    def rolled_out(self, stage: str, *shares: int, fails: str = "", paused: bool = False) -> Story:
+        """By those shares, each watched, to the end; or given up at the last of them, or paused there."""
         new, old = "v7-1a2b3c4d", "v6-99aa00bb"
         self.tell(of.Creating(stage, f"visits-{stage}")).tell(of.RolloutBegan(stage, new, {old: 100}))
         self.tell(of.Placing(stage, new)).tell(of.Smoked(stage, new, live=False, verdict=SMOKED), 40)
@@ -92,8 +92,10 @@ class Story:
             bad = fails if share == shares[-1] else ""
             self.tell(of.Watched(stage, new, share, _watched(bad)), 300) if len(shares) > 1 else None
         if fails:
-            self.tell(of.Rejected(stage, new, fails, log="worker 1 said:\nValueError: out of memory"))
+            self.tell(of.Rejected(stage, new, fails))
             self.tell(of.Shifting(stage, {old: 100, new: 0})).tell(of.Shifted(stage, {old: 100, new: 0}), 0.2)
+            return self.tell(of.Logged(stage, new, "worker 1 said:\nValueError: out of memory"))
+        if paused:
             return self
         return self.tell(of.Smoked(stage, new, live=True, verdict=SMOKED), 5).tell(of.Promoted(stage, new))
 
@@ -214,6 +216,11 @@ def _given_up() -> Story:
     return story.tell(of.Restored("prod", why), 4).tell(of.Closed(Ending.ROLLED_BACK, f"prod: {why}"))
 
 
+def _paused() -> Story:
+    story = _waiting().approved("prod").rolled_out("prod", 10, 50, paused=True)
+    return story.tell(of.Paused("prod", "v7-1a2b3c4d", 50, "anna asked for it: the clinic has a question"), 20)
+
+
 def _not_restored() -> Story:
     why = "v6-99aa00bb is not healthy, so that it cannot take the traffic back"
     story = _waiting().approved("prod").rolled_out("prod", 10, fails="3 of 3 requests failed")
@@ -238,6 +245,7 @@ SHAPES: Mapping[str, Callable[[], Story]] = {
     "training-failed": _failed,
     "waiting": _waiting,
     "given-up": _given_up,
+    "paused": _paused,
     "not-restored": _not_restored,
     "rolled-back": _taken_back,
     "running": _running,

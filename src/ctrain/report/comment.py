@@ -24,6 +24,7 @@ _STAGES = {
     "ahead": "⏳ ahead",
     "waits": "✋ waits for a person",
     "under way": "⏳ under way",
+    "paused": "✋ paused",
     "given up": "❌ given up",
     "taken back": "❌ rolled back",
     "not reached": f"{words.NONE} not reached",
@@ -160,13 +161,17 @@ def _worst(report: Report) -> Iterator[str]:
     if small:
         yield f"{small} slice{'s have' if small > 1 else ' has'} too few rows to be judged."
     if report.segments:
-        found = [
-            f"- {_SIGNS[line.finding.outcome]} {prose(line.where, 120)}: {prose(line.finding.says, 300)}"
-            for line in report.segments[:5]
-        ]
+        found = [f"- {_SIGNS[line.finding.outcome]} {_segment(line)}" for line in report.segments[:5]]
         yield "**Weakest segments** (found on half of the rows, measured on the other; they decide nothing)\n\n" + (
             "\n".join(found)
         )
+
+
+def _segment(line: Line) -> str:
+    if not line.compares:
+        return f"{prose(line.where, 120)}: {prose(line.finding.says, 300)}"
+    rows = f", n = {line.rows:,}" if line.rows is not None else ""
+    return f"{prose(line.where, 120)}: {code(line.metric, 60)} {words.difference(line)}{rows}, {prose(line.asked, 80)}"
 
 
 def _notes(report: Report) -> str:

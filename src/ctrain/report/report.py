@@ -13,6 +13,7 @@ from ctrain.verdict import Finding, Outcome, Verdict
 
 Tone = Literal["good", "bad", "unsure", "open"]
 Level = Literal["error", "warning", "notice"]
+AtStage = Literal["ahead", "waits", "under way", "paused", "serves", "given up", "taken back", "not reached"]
 Model = Literal["challenger", "champion"]
 PhaseKind = Literal["train", "gate", "register", "deploy", "waiting"]
 
@@ -170,7 +171,7 @@ class StageLine:
 
     name: str
     endpoint: str
-    state: Literal["ahead", "waits", "under way", "serves", "given up", "taken back", "not reached"]
+    state: AtStage
     how: str
     why: str = ""
     deployment: str = ""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Literal
 
 from ctrain.amounts import duration
-from ctrain.events import Event, Logged, Rejected
+from ctrain.events import Event, Logged, Paused, Rejected
 from ctrain.plan import Deploy
 from ctrain.release import Release, StageRecord
-from ctrain.report.report import Checked, StageLine
+from ctrain.report.report import AtStage, Checked, StageLine
 from ctrain.report.timeline import rollout_seconds, traffic
 from ctrain.rollout import Stage, at_share
-
-_State = Literal["ahead", "waits", "under way", "serves", "given up", "taken back", "not reached"]
 
 
 def stages_of(release: Release, events: Sequence[Event], now: datetime) -> tuple[StageLine, ...]:
@@ -31,7 +28,7 @@ def _stage(step: Deploy, release: Release, events: Sequence[Event], now: datetim
         endpoint=step.stage.endpoint,
         state=state,
         how=how(step.stage, waits=step.waits),
-        why=_why(record, state),
+        why=_paused(events, name) if state == "paused" else _why(record, state),
         deployment=record.deployment if record else "",
         approval=f"{approval.who}: {approval.reason}" if approval else "",
         seconds=rollout_seconds(events, name, now),
@@ -41,7 +38,7 @@ def _stage(step: Deploy, release: Release, events: Sequence[Event], now: datetim
     )
 
 
-def _state(name: str, release: Release) -> _State:
+def _state(name: str, release: Release) -> AtStage:
     record = release.stage(name)
     if release.serves(name):
         return "serves"
@@ -52,14 +49,20 @@ def _state(name: str, release: Release) -> _State:
     if release.ended:
         return "not reached"
     if record is not None:
-        return "under way"
+        return "under way" if record.halted is None else "paused"
     return "waits" if release.waits_for == name else "ahead"
 
 
-def _why(record: StageRecord | None, state: _State) -> str:
+def _why(record: StageRecord | None, state: AtStage) -> str:
     if record is None or state not in ("taken back", "given up"):
         return ""
     return record.rolled_back or record.rejected or ""
+
+
+def _paused(events: Sequence[Event], stage: str) -> str:
+    """Where the rollout stopped, and why."""
+    told = [event.what for event in events if isinstance(event.what, Paused) and event.what.stage == stage]
+    return f"{at_share(told[-1].share)}, {told[-1].why}" if told else ""
 
 
 def how(stage: Stage, *, waits: bool) -> str:

@@ -75,6 +75,10 @@ class _Walk:
                 self.end(event.at)
             case of.Creating(stage) | of.RolloutBegan(stage):
                 self.stage(stage, event.at)
+            case of.Paused(stage):
+                self.begin(f"paused, {stage}", event.at, "waiting")
+            case of.Resumed(stage) if self.now is not None and self.now[2] == "waiting":
+                self.begin(stage, event.at, "deploy")
             case of.Promoted() | of.Restored() | of.Closed():
                 self.end(event.at)
             case _:

@@ -126,8 +126,8 @@ def test_a_private_image_will_do_where_the_command_starts_python(tmp_path: Path)
 @pytest.mark.parametrize(
     "address",
     [
-        "https://pkgs.example.org/simple/",
-        "https://team@pkgs.example.org/simple/",
+        "https://pkgs.example.org/feed/",
+        "https://team@pkgs.example.org/feed/",
         "https://me:${FEED}@pkgs.example.org/",
     ],
 )

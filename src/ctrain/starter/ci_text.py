@@ -46,7 +46,7 @@ def github(setting: Setting) -> str:
         f"  push: {{branches: [{_quoted(setting.branch)}]}}",
         f"  schedule: [{{cron: {_quoted(_weekly(setting.project))}}}]",
         "  workflow_dispatch:",
-        "  repository_dispatch: {types: [data, drift]}",
+        "  repository_dispatch: {types: [data, model, drift]}",
         "permissions: {}",
         "concurrency: # a newer push to a pull request cancels the older run; nothing that deploys is ever cancelled",
         "  group: training-${{ github.event.pull_request.number || github.run_id }}",

@@ -96,6 +96,10 @@ class DevOps(Service):
         self.threads[int(thread) - 1]["comments"][int(comment) - 1]["isDeleted"] = True
         return Reply(200)
 
+    def list_iterations(self, _asked: Asked) -> Reply:
+        pushes = [{"id": number, "sourceRefCommit": {"commitId": f"{number}" * 40}} for number in (1, 2, 3)]
+        return Reply(200, {"value": pushes, "count": len(pushes)})
+
     def create_status(self, asked: Asked) -> Reply:
         if asked.body["state"] not in STATUS_STATES or not asked.body["context"]["name"]:
             return Reply(400, {"message": "not a status"})
@@ -105,6 +109,7 @@ class DevOps(Service):
 
 _ROUTES: dict[str, tuple[Callable[..., Reply], str]] = {
     "GET /threads": (DevOps.list_threads, ""),
+    "GET /iterations": (DevOps.list_iterations, ""),
     "POST /threads": (DevOps.create_thread, "GitPullRequestCommentThread"),
     "PATCH /threads/(\\d+)": (DevOps.update_thread, "GitPullRequestCommentThread"),
     "PATCH /threads/(\\d+)/comments/(\\d+)": (DevOps.update_comment, "Comment"),

@@ -37,7 +37,7 @@ def host(service: DevOps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ho
         "BUILD_REPOSITORY_ID": REPOSITORY,
         "BUILD_REPOSITORY_PROVIDER": "TfsGit",
         "BUILD_BUILDID": "7",
-        "SYSTEM_PULLREQUEST_PULLREQUESTITERATION": "3",
+        "SYSTEM_PULLREQUEST_SOURCECOMMITID": "2" * 40,
         "AGENT_TEMPDIRECTORY": str(tmp_path),
     })  # fmt: skip
 
@@ -78,11 +78,11 @@ def test_one_thread_is_begun_and_then_updated(service: DevOps, host: Host) -> No
 def test_the_thread_is_open_while_somebody_should_look(
     service: DevOps, host: Host, state: State, thread: str, status: str
 ) -> None:
-    """So that a policy on open comments holds the merge; the status is for a policy of its own, of this iteration."""
+    """So that a policy on open comments holds the merge; the status is for a policy of its own, and of this push."""
     shown(an_issue(state=state), host)
 
     assert service.threads[0]["status"] == thread
-    assert [(one["state"], one["iterationId"]) for one in service.statuses] == [(status, 3)]
+    assert [(one["state"], one["iterationId"]) for one in service.statuses] == [(status, 2)]
     assert service.statuses[0]["context"] == {"genre": "ctrain", "name": "visits"}
 
 

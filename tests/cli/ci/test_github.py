@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,6 +141,17 @@ def test_two_runs_at_once_leave_one_comment(service: GitHub, host: Host) -> None
 
     assert len(service.comments) == 1
     assert "the other run's" not in service.comments[0]["body"]
+
+
+def test_any_number_of_runs_at_once_leave_one_comment(service: GitHub, host: Host) -> None:
+    """It has the report of one of them, whole, and the later it began the better."""
+    with ThreadPoolExecutor(4) as pool:
+        hosts = [Host({**host.env, "GITHUB_RUN_ID": str(run)}) for run in (4, 5, 6, 7)]
+        said = list(pool.map(lambda one: shown(an_issue(headline=f"run {one.env['GITHUB_RUN_ID']}"), one), hosts))
+
+    assert [warnings(one) for one in said] == [[], [], [], []]
+    assert len(service.comments) == 1
+    assert service.comments[0]["body"].count("### ctrain") == 1
 
 
 def test_a_slower_run_does_not_overwrite_a_later_ones(service: GitHub, host: Host) -> None:

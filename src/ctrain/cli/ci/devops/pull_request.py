@@ -37,7 +37,17 @@ class PullRequest:
     api: Api = field(repr=False)
     path: str
     number: str
-    iteration: int | None
+    source: str
+
+    @cached_property
+    def iteration(self) -> int | None:
+        """The push that was built: a status of an older one does not stand for a newer."""
+        told = self.api.get(f"{self.path}/iterations", **_version())
+        pushes = told.get("value") if isinstance(told, dict) else None
+        for push in reversed(pushes if isinstance(pushes, list) else []):
+            if self.source and Payload(push).text("sourceRefCommit", "commitId") == self.source:
+                return int(Payload(push).text("id"))
+        return None
 
     @cached_property
     def identity(self) -> str:
@@ -74,12 +84,11 @@ def pull_request(env: Mapping[str, str], number: str, clock: Clock) -> PullReque
         env.get("SYSTEM_TEAMPROJECTID") or env.get("SYSTEM_TEAMPROJECT", ""),
         env.get("BUILD_REPOSITORY_ID"),
     )
-    iteration = env.get("SYSTEM_PULLREQUEST_PULLREQUESTITERATION", "")
     return PullRequest(
         api=Api("Azure DevOps", env.get("SYSTEM_COLLECTIONURI", ""), headers, clock),
         path=f"{_part(project)}/_apis/git/repositories/{_part(repository or '')}/pullRequests/{_part(number)}",
         number=number,
-        iteration=int(iteration) if iteration.isdecimal() else None,
+        source=env.get("SYSTEM_PULLREQUEST_SOURCECOMMITID", ""),
     )
 
 

@@ -52,7 +52,8 @@ class StageRecord:
 
     `share` is the most of the live traffic that its deployment was given. `paused` and `aborted` are why the rollout
     shall stop, or be taken back; `halted` that it did stop. `resumed` are the shares at which a person let it go on,
-    `missed` the deployments that they can do without. `superseded` is the release that took its place.
+    `missed` the deployments that they can do without. `superseded` is the release that took its place. `going_back`:
+    it is being rolled back, and not known to be.
     """
 
     deployment: str
@@ -75,6 +76,7 @@ class StageRecord:
     rolled_back: str | None = None
     rolled_back_at: datetime | None = None
     rolled_back_to: str | None = None
+    going_back: bool = False
 
     @property
     def over(self) -> bool:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 
 import pytest
 
 from ctrain.errors import Conflict, NotRestored
+from ctrain.flow.deliver import deliver
 from ctrain.flow.journal import Journal
-from ctrain.flow.roll_back import roll_back
+from ctrain.flow.roll_back import going_back, roll_back, taken_back
 from ctrain.flow.status import status
 from ctrain.release import Ending
 from ctrain.rollout import live
 from ctrain.serving import DeploymentState
 from tests.builders import PROD, a_plan, outputs
 from tests.flow.conftest import Run
+from tests.flow.test_deliver import Killed, Mortal
 from tests.memory import MemoryBackend
 
 
@@ -134,3 +139,30 @@ def test_a_version_that_is_gone_or_was_rolled_back_is_refused(two_releases: Memo
     with pytest.raises(Conflict, match="cannot be rolled back"):
         roll_back(PROD, "again", Journal(two_releases.ports, "anna", lambda _: None), last=True, to=to)
     assert version_at_prod(two_releases) == 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_rollback_killed_at_any_call_goes_on_when_it_is_called_again(tmp_path: Path, after: bool) -> None:
+    """Or it would take off what it has brought back: version 2 serves and is champion, and 3 is marked, in the end."""
+    for death in count(1):
+        world = MemoryBackend(tmp_path / f"{after}-{death}", outputs())
+        champion = None
+        for number, quality in enumerate((1.0, 0.99, 0.98)):
+            world.trainer.outputs = outputs(quality=quality, champion=1.0)
+            plan = a_plan(commit=f"c{number}", stages=(PROD,), champion=champion)
+            deliver(plan, Journal(world.ports, "a test", lambda _: None))
+            world.ledger.leases.clear()
+            champion = world.registry.champion("visits")
+        mortal = Mortal(world.ports, death, after=after)
+        with suppress(Killed):
+            roll_back(PROD, "complaints", Journal(mortal.ports, "anna", lambda _: None), last=True)
+        world.ledger.leases.clear()
+        if mortal.lives > 0:
+            break
+        if version_at_prod(world) == 3 or going_back(PROD, world.ledger):
+            roll_back(PROD, "complaints", Journal(world.ports, "anna", lambda _: None), last=True)
+
+        assert version_at_prod(world) == 2, f"killed at call {death}"
+        assert world.registry.champions["visits"].version == 2
+        assert taken_back(world.registry.versions("visits")[2], world.ledger)
+    assert death > 10

@@ -171,7 +171,7 @@ class Progress:
                 self._line("→", None, stage, f"remove {deployment}: {why}")
             case events.Restored(stage):
                 self._line("↺", "yellow", stage, "serves what it served before")
-            case events.RolledBack(stage, to, why):
+            case events.RolledBack(stage, to, why, begun=False):
                 self._line("↺", "yellow", stage, f"rolled back to {to}: {why}")
             case events.Cancelling(job, why):
                 self._line("→", None, "train", f"cancel the job {job}: {why}")

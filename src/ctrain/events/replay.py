@@ -101,9 +101,9 @@ def _at_stage(release: Release, at: datetime, what: OfStage) -> Release:
             record = replace(record, promoted=at)
         case Restored():
             record = replace(record, restored=True)
-        case RolledBack(_, to, why):
+        case RolledBack(_, to, why, begun):
             told = f"{why} (to {to})"
-            record = replace(record, rolled_back=told, rolled_back_at=at, rolled_back_to=to)
+            record = replace(record, rolled_back=told, rolled_back_at=at, rolled_back_to=to, going_back=begun)
         case _:
             assert_never(what)
     return release.with_stage(what.stage, record)

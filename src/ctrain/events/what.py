@@ -293,11 +293,12 @@ class Crowned:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """Somebody took a stage back from this release's version to another deployment."""
+    """Somebody takes a stage back from this release's version to another deployment; has taken it, unless `begun`."""
 
     stage: str
     to: str
     why: str
+    begun: bool = False
     kind: Literal["rolled_back"] = "rolled_back"
 
 

@@ -25,13 +25,15 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool, to: int |
     """The release whose version was taken off the stage; at the last stage the champion moves back as well.
 
     It goes back to what served before, or to the version `to`; never to a version that was itself rolled back there:
-    without `to` it goes back beyond that. Raises Conflict where there is nothing to go back to, and NotRestored where
-    it could not be done.
+    without `to` it goes back beyond that. It is recorded before anything moves, and where one that was begun has not
+    come to its end, it is that one that goes on: a second call must not take off what the first one brought back.
+    Raises Conflict where there is nothing to go back to, and NotRestored where it could not be done.
     """
     journal.lock(stage.lock)
     ledger = journal.at.ledger
     endpoint = undo_drill(stage, journal.at.serving(stage).look(stage.endpoint), journal)
-    release = serving_release(stage, endpoint, ledger)
+    begun = going_back(stage, ledger)
+    release = begun or serving_release(stage, endpoint, ledger)
     if endpoint is None or release is None:
         raise Conflict(
             f"{stage.name} cannot be rolled back",
@@ -40,17 +42,33 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool, to: int |
         )
     back = way_back(stage, endpoint, release, ledger)
     before = back if to is None else _of_version(to, stage, endpoint, release, journal)
+    if to is None and begun is not None:
+        before = _as_begun(begun.stages[stage.name].rolled_back_to or "", back)
     kept = [name for name in before if name in endpoint.deployments]
     endpoint = revive(release, stage, kept, journal)
     target = _target(stage, endpoint, release, before)
+    journal.record(release.id, events.RolledBack(stage.name, ", ".join(target), why, begun=True))
+    mark(release, stage, why, journal, target)
     journal.record(release.id, events.Shifting(stage.name, target))
     journal.at.serving(stage).route(stage.endpoint, dict.fromkeys(endpoint.traffic, 0) | dict(target))
     journal.record(release.id, events.Shifted(stage.name, target))
-    mark(release, stage, why, journal, target)
-    release = journal.record(release.id, events.RolledBack(stage.name, ", ".join(target), why))
     if last:
         _crown_what_serves(release, target, stage, journal.at, journal)
-    return release
+    return journal.record(release.id, events.RolledBack(stage.name, ", ".join(target), why))
+
+
+def going_back(stage: Stage, ledger: LedgerReader) -> Release | None:
+    """The release whose rollback at the stage was begun, and is not known to have come to its end."""
+    for release in newest_first(ledger):
+        record = release.stage(stage.name)
+        if record is not None and record.going_back:
+            return release
+    return None
+
+
+def _as_begun(to: str, back: Traffic) -> Traffic:
+    """Where a rollback that was begun goes to: all of it to one, or the split that it had before."""
+    return back if ", ".join(back) == to or ", " in to else {to: 100}
 
 
 def way_back(stage: Stage, endpoint: Endpoint, release: Release, ledger: LedgerReader) -> Traffic:

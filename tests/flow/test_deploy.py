@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -12,11 +12,12 @@ from ctrain.errors import Conflict
 from ctrain.flow.deliver import deliver
 from ctrain.flow.drive import READY_SECONDS
 from ctrain.flow.journal import LEASE_SECONDS, Journal
+from ctrain.flow.roll_back import roll_back
 from ctrain.release import Ending
-from ctrain.rollout import Stage
-from ctrain.serving import DeploymentSpec, Endpoint
+from ctrain.rollout import Stage, live
+from ctrain.serving import DeploymentSpec, DeploymentState, Endpoint, Traffic
 from ctrain.version import ModelVersion
-from tests.builders import DEV, PROD, a_plan, outputs
+from tests.builders import DEV, PROD, a_deployment_spec, a_plan, outputs
 from tests.flow.conftest import Run
 from tests.memory import ManualClock, MemoryBackend, MemoryRegistry, MemoryServing
 
@@ -117,3 +118,80 @@ def interrupted_crown(world: MemoryBackend) -> Iterator[None]:
     world.registry.crown = interrupted  # type: ignore[method-assign]
     yield
     world.registry.crown = crown  # type: ignore[method-assign]
+
+
+def test_a_version_that_was_rolled_back_leaves_the_stage_it_was_on_its_way_to(world: MemoryBackend, run: Run) -> None:
+    """Its run died at prod, somebody rolled it back at dev: prod serves what it served, before the release ends."""
+    run(a_plan(stages=(DEV, PROD)))
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    second = a_plan(commit="second", stages=(DEV, PROD), champion=world.registry.champion("visits"))
+    route = world.serving.route
+
+    def deadly(endpoint: str, traffic: Traffic) -> None:
+        route(endpoint, traffic)
+        if endpoint == PROD.endpoint:
+            raise KeyboardInterrupt
+
+    world.serving.route = deadly  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run(second)
+    world.serving.route = route  # type: ignore[method-assign]
+    roll_back(DEV, "complaints", Journal(world.ports, "anna", lambda _: None), last=False)
+    world.ledger.leases.clear()
+
+    assert run(second).ending is Ending.ROLLED_BACK
+    prod = world.serving.endpoints[PROD.endpoint]
+    assert [prod.deployments[name].model_version for name in live(prod.traffic)] == [1]
+    assert len(prod.deployments) == 1
+
+
+def test_a_rollout_that_has_moved_nothing_begins_from_what_serves_now(world: MemoryBackend, run: Run) -> None:
+    """Somebody else had his turn since it was recorded what served before, or a platform told of what was."""
+    run(a_plan(stages=(PROD,)))
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    second = a_plan(commit="second", stages=(PROD,), champion=world.registry.champion("visits"))
+    place = world.serving.place
+
+    def deadly(endpoint: str, spec: DeploymentSpec) -> None:
+        raise KeyboardInterrupt
+
+    world.serving.place = deadly  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run(second)
+    world.serving.place = place  # type: ignore[method-assign]
+    (first,) = world.serving.endpoints[PROD.endpoint].deployments
+    world.serving.place(PROD.endpoint, a_deployment_spec("other"))
+    world.serving.look(PROD.endpoint)
+    world.serving.route(PROD.endpoint, {first: 0, "other": 100})
+
+    release = run(second)
+
+    assert release.ending is Ending.DELIVERED
+    assert release.stages["prod"].before == {"other": 100}
+
+
+@dataclass
+class LaggingServing(MemoryServing):
+    """The first look after a placing tells of an earlier deployment of that name; then it takes a while to come up."""
+
+    looks: int = 99
+
+    def place(self, endpoint: str, spec: DeploymentSpec) -> None:
+        super().place(endpoint, spec)
+        self.looks = 0
+
+    def look(self, endpoint: str) -> Endpoint | None:
+        self.looks += 1
+        seen = self.endpoints.get(endpoint)
+        if self.looks > 10 or seen is None:
+            return super().look(endpoint)
+        state = DeploymentState.SUCCEEDED if self.looks == 1 else DeploymentState.CREATING
+        told = {name: replace(one, state=state, ready=self.looks == 1) for name, one in seen.deployments.items()}
+        return replace(seen, deployments=told)
+
+
+def test_a_deployment_that_still_comes_up_is_not_judged(world: MemoryBackend, run: Run) -> None:
+    """That one of its name was healthy once is no reason to give up the one that is on its way."""
+    world.serving = LaggingServing(clock=world.clock)
+
+    assert run(a_plan(stages=(DEV,))).ending is Ending.DELIVERED

@@ -14,7 +14,7 @@ from ctrain.flow.watch import watch
 from ctrain.plan import Deploy
 from ctrain.release import Release
 from ctrain.rollout import Rollout, Stage, deployment_of
-from ctrain.serving import DeploymentSpec
+from ctrain.serving import DeploymentSpec, DeploymentState, Endpoint
 
 Effect = (
     rollout.Create
@@ -59,6 +59,8 @@ def act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Rel
             serving.place(endpoint, there)
         case rollout.Smoke(deployment, live):
             verdict = smoke_test(release.id, stage, deployment, journal, live=live)
+            if not verdict.passed and _comes_up(serving.look(endpoint), deployment):
+                return release  # a look had told of an earlier one of that name: there is nothing to judge yet
             return journal.record(release.id, events.Smoked(name, deployment, live, verdict))
         case rollout.Shift(traffic):
             journal.record(release.id, events.Shifting(name, traffic))
@@ -109,3 +111,8 @@ def refuse_changed_code(step: Deploy) -> None:
             why="it is no longer what was planned",
             hint="run again, for a plan with the code as it is now",
         )
+
+
+def _comes_up(endpoint: Endpoint | None, deployment: str) -> bool:
+    one = endpoint.deployments.get(deployment) if endpoint is not None else None
+    return one is not None and one.state in (DeploymentState.CREATING, DeploymentState.UPDATING)

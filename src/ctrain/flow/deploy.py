@@ -41,8 +41,7 @@ def deploy(release: Release, step: Deploy, journal: Journal, *, allow_older: boo
         if release.serves(stage.name):
             return _crown(release, journal) if crowns and _still_serves(release, stage, journal) else release
         if (why := _taken_off(release, journal)) is not None:
-            again = release.ending is Ending.ROLLED_BACK and release.why == why
-            return release if again else journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
+            return _leave(release, why, journal)
         _refuse_new_champion(release, journal)
         endpoint = undo_drill(stage, journal.at.serving(stage).look(stage.endpoint), journal)
         if not allow_older:
@@ -52,6 +51,17 @@ def deploy(release: Release, step: Deploy, journal: Journal, *, allow_older: boo
         return _crown(release, journal) if crowns and release.serves(stage.name) else release
     finally:
         journal.unlock(stage.lock)
+
+
+def _leave(release: Release, why: str, journal: Journal) -> Release:
+    """Ended, once no stage has a rollout of it under way: each serves what it served before it."""
+    for step in release.plan.deploys:
+        record = release.stage(step.stage.name)
+        if record is not None and record.under_way and not release.ended:
+            release = take_back(release, step.stage, journal, AbortAsked(step.stage.name, journal.by, why))
+    if release.ending is Ending.NOT_RESTORED or (release.ending is Ending.ROLLED_BACK and release.why == why):
+        return release
+    return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
 
 
 def _still_serves(release: Release, stage: Stage, journal: Journal) -> bool:

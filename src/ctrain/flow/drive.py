@@ -78,6 +78,7 @@ class _Driver:
         return act.wanted(self.release, self.step)
 
     def drive(self) -> Release:
+        self._begin_anew()
         while True:
             try:
                 self._hear()
@@ -96,6 +97,23 @@ class _Driver:
                 if isinstance(failure, Conflict) and isinstance(self.doing, rollout.Yield):
                     raise
                 self._try_again(failure)
+
+    def _begin_anew(self) -> None:
+        """A rollout that has moved nothing yet begins from what serves now.
+
+        Somebody else had his turn since it began, or the platform told it of what was before.
+        """
+        record = self.record
+        if not record.under_way or record.share or record.rejected or record.aborted or record.paused:
+            return
+        now: dict[str, int] = {}
+        for _ in range(DOUBTS):
+            endpoint = self._look()
+            now = live(endpoint.traffic) if endpoint is not None else {}
+            if not now or now == live(record.before or {}) or record.deployment in now:
+                return
+            self.journal.at.clock.sleep(POLL_SECONDS)
+        self._tell(events.RolloutBegan(self.stage.name, record.deployment, now))
 
     def disturbed(self) -> bool:
         """Whether what is, or what people asked for, does not go with what is being done."""

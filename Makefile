@@ -12,6 +12,7 @@ JOBS ?= 3
 ARGS ?=
 COUNT ?= 40
 FIRST ?= 0
+SEEDS ?= 1000
 BIN := .venv/bin
 LOCK := requirements/lock.txt
 RUNTIME := requirements/runtime.txt
@@ -86,6 +87,9 @@ test-kill-matrix: $(READY) $(AZURITE)  ## kill -9 before and after every call th
 
 test-faults: $(READY) $(AZURITE)  ## Every fault at every call that a release makes to Azure; takes most of an hour
 	$(BIN)/python -m tests.faults --beside $(JOBS) $(ARGS)
+
+simulate: $(READY)  ## Releases in a storm, each from a seed; e.g. make simulate SEEDS=10000 FIRST=0
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) $(ARGS)
 
 docs: $(READY)  ## Write the generated pages anew
 	$(BIN)/python -m tests.house.pages

@@ -13,7 +13,7 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 CLAIMS = [file for file in TESTS if file.name.startswith("test_")]
 DRAWERS = {"util", "utils", "helper", "helpers", "common", "core", "misc", "manager", "managers", "base", "tools"}
-WHOLE = {"house", "contract", "e2e", "azure", "ci", "faults", "kills", "reference", "benchmarks"}
+WHOLE = {"house", "contract", "e2e", "azure", "ci", "faults", "kills", "reference", "benchmarks", "simulation"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

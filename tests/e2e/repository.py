@@ -36,7 +36,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Repository:
-    """`root` holds the project; its platform is in `.ctrain` there. `variables` are set for each call."""
+    """`root` holds the project; its platform is in `.ctrain` there, or in CTRAIN_HOME. `variables` are set for each call."""
 
     root: Path
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Repository:
         """The kinds of all events so far, of all releases."""
         import sqlite3
 
-        file = self.root / ".ctrain" / "ledger.db"
+        file = Path(self.variables.get("CTRAIN_HOME", self.root / ".ctrain")) / "ledger.db"
         if not file.exists():
             return []
         with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as ledger:

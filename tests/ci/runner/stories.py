@@ -1,23 +1,25 @@
-"""A user's repository on a CI that this process plays: the tiny project, its own CI file, and ours as published."""
+"""A user's repository on a CI that this process plays: the tiny project, and CI files that `ctrain init` writes."""
 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.ci.runner.actions import VENV
 from tests.ci.runner.azure_pipelines import AzureDevOps
 from tests.ci.runner.github import GitHub
 from tests.e2e.repository import Repository, environment
-from tests.e2e.tiny import tiny
+from tests.e2e.tiny import CONFIGURATION, tiny
 
 CHECKOUT = Path(__file__).parents[3]
-GITHUB_FILE = ".github/workflows/ctrain.yml"
-DEVOPS_FILE = "azure-pipelines.yml"
+PUBLISHED = "acme/ctrain"
+"""Where the building blocks are, for a repository that does not have its own copy."""
+BLOCKS = f"{PUBLISHED}@{'0' * 40}"
+STAGES = "dev,prod"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class OnGitHub:
     repository: Repository
     hub: GitHub
 
+    def change(self, branch: str, old: str, new: str, file: str = "ctrain.yaml") -> None:
+        """A commit on a branch of that name, off main; main is checked out afterwards."""
+        _change(self.repository, branch, old, new, file)
+
 
 @dataclass(frozen=True)
 class OnDevOps:
@@ -35,44 +41,43 @@ class OnDevOps:
     repository: Repository
     hub: AzureDevOps
 
-
-def on_github(root: Path, file: str, changed: Mapping[str, str] | None = None, **variables: str) -> OnGitHub:
-    """The tiny project with this CI file. ctrain is not installed anew in every job: a story of its own does that."""
-    repository, machine = _repository(root, {GITHUB_FILE: file, **(changed or {})}, variables)
-    name = re.search(r"uses: ([\w-]+/[\w.-]+)/\.github/workflows/ctrain\.yml@", file)
-    assert name, file
-    hub = GitHub(
-        repository.root,
-        root / "github",
-        machine,
-        published={name[1]: CHECKOUT},
-        instead={".github/actions/setup": lambda job: job.paths.append(str(VENV))},
-    )
-    return OnGitHub(repository, hub)
+    def change(self, branch: str, old: str, new: str, file: str = "ctrain.yaml") -> None:
+        _change(self.repository, branch, old, new, file)
 
 
-def on_devops(root: Path, file: str, changed: Mapping[str, str] | None = None, **variables: str) -> OnDevOps:
-    """The tiny project with this CI file, on Azure DevOps."""
-    repository, machine = _repository(root, {DEVOPS_FILE: file, **(changed or {})}, variables)
-    name = re.search(r"name: ([\w-]+/[\w.-]+)", file)
-    assert name, file
-    hub = AzureDevOps(
-        repository.root,
-        root / "devops",
-        machine,
-        published={name[1]: CHECKOUT},
-        instead={"Install ctrain": lambda job: job.log.paths.append(str(VENV))},
-    )
-    return OnDevOps(repository, hub)
+def on_github(root: Path, *words: str, changed: Mapping[str, str] | None = None, **settings: Any) -> OnGitHub:
+    """`words` are for `ctrain init`. ctrain is not installed anew in every job: a story of its own does that."""
+    repository, machine = _repository(root, ["--ci", "github", *words], changed or {})
+    setup = dict.fromkeys((".github/actions/setup", ".github/actions/ctrain-setup"), _at_hand)
+    wanted = {"published": {PUBLISHED: CHECKOUT}, "instead": setup, **settings}
+    return OnGitHub(repository, GitHub(repository.root, root / "github", machine, **wanted))
 
 
-def _repository(
-    root: Path, changed: Mapping[str, str], variables: Mapping[str, str]
-) -> tuple[Repository, Mapping[str, str]]:
+def on_devops(root: Path, *words: str, changed: Mapping[str, str] | None = None, **settings: Any) -> OnDevOps:
+    """The same."""
+    repository, machine = _repository(root, ["--ci", "azure-devops", *words], changed or {})
+    setup = {"Install ctrain": lambda job: job.log.paths.append(str(VENV))}
+    wanted = {"published": {PUBLISHED: CHECKOUT}, "instead": setup, **settings}
+    return OnDevOps(repository, AzureDevOps(repository.root, root / "devops", machine, **wanted))
+
+
+def _at_hand(job: Any) -> None:
+    job.paths.append(str(VENV))
+
+
+def _repository(root: Path, words: list[str], changed: Mapping[str, str]) -> tuple[Repository, Mapping[str, str]]:
     home = {"CTRAIN_HOME": str(root / "platform")}
-    made = tiny(root / "user", changed)
-    machine = {**environment(), **home, **variables, "HOME": str(root), "PATH": os.environ["PATH"]}
-    return Repository(made.root, {**home, **variables}), machine
+    made = Repository(tiny(root / "user", {"ctrain.yaml": CONFIGURATION, **changed}).root, home)
+    said = made.ctrain("init", "--yes", "--backend", "local", "--stages", STAGES, *words)
+    assert said.code == 0, said.err
+    made.commit("Begin with ctrain")
+    return made, {**environment(), **home, "HOME": str(root), "PATH": os.environ["PATH"]}
+
+
+def _change(repository: Repository, branch: str, old: str, new: str, file: str) -> None:
+    repository.git("checkout", "--quiet", "-B", branch, "main")
+    repository.edit(file, old, new)
+    repository.git("checkout", "--quiet", "main")
 
 
 def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:

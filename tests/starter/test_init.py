@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,16 +165,28 @@ def test_line_endings_of_windows_are_no_change(root: Path) -> None:
 def test_blocks_that_are_called_stay_called(root: Path) -> None:
     """Written anew, the workflow calls what it called."""
     commit = "c0ffee" * 6 + "c0ff"
-    init(root, Wishes(ci=("github",), blocks=f"acme/ctrain@{commit}"))
-    workflow = root / ".github/workflows/training.yml"
-    older = workflow.read_text().partition("\n")[2].replace("name: training", "name: older")
-    workflow.write_text(mark.marked(older, "0.0.9"))
+    init(root, replace(BOTH, blocks=f"acme/ctrain@{commit}"))
+    files = [root / ".github/workflows/training.yml", root / "azure-pipelines.yml"]
+    before = [file.read_text() for file in files]
+    for file in files:
+        file.write_text(mark.marked(file.read_text().partition("\n")[2] + "# older\n", "0.0.9"))
 
     init(root, Wishes())
 
-    assert f"acme/ctrain/.github/workflows/ctrain.yml@{commit}" in workflow.read_text()
-    assert "name: training" in workflow.read_text()
+    assert [file.read_text() for file in files] == before
+    assert f"acme/ctrain/.github/workflows/ctrain.yml@{commit}" in before[0]
     assert not (root / ".github/workflows/ctrain.yml").exists()
+    assert not (root / ".azure-pipelines").exists()
+
+
+def test_a_lock_of_the_repository_that_has_ctrain_is_used(root: Path) -> None:
+    """What the team pins already needs no second lock."""
+    (root / "uv.lock").write_text('[[package]]\nname = "ctrain"\nversion = "0.1.0"\n')
+
+    init(root)
+
+    assert "requirements: uv.lock" in (root / ".github/workflows/training.yml").read_text()
+    assert not (root / "requirements").exists()
 
 
 def _no_pipeline(root: Path) -> None:

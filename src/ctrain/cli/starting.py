@@ -110,9 +110,10 @@ def _changes(there: Surroundings, asked: Asked, wishes: Wishes, ask: Ask) -> Ite
         files |= {} if at.blocks else {there.root / name: text for name, text in github_blocks().items()}
     if Host.AZURE_DEVOPS in hosts:
         own = _own(there.root, _AZURE)
-        files[own] = azure_devops(replace(setting, blocks=wishes.blocks or _blocks_of(own)))
-        files |= {} if wishes.blocks else {there.root / name: text for name, text in azure_blocks().items()}
-    if hosts:
+        at = replace(setting, blocks=wishes.blocks or _blocks_of(own))
+        files[own] = azure_devops(at)
+        files |= {} if at.blocks else {there.root / name: text for name, text in azure_blocks().items()}
+    if hosts and not setting.requirements:
         files[there.root / "requirements" / "ctrain.txt"] = lock()
     yield from compare(files, __version__)
 
@@ -139,8 +140,9 @@ def _setting(name: str, stages: tuple[str, ...], there: Surroundings, wishes: Wi
         stages=stages,
         backend="azureml" if backend == "azureml" else "local",
         blocks=wishes.blocks,
-        source=source_of("ctrain"),
+        source="" if _lock_of(there.root) else source_of("ctrain"),
         version=__version__,
+        requirements=_lock_of(there.root),
     )
 
 
@@ -183,7 +185,15 @@ def _blocks_of(file: Path) -> str:
 
     text = file.read_text(encoding="utf-8", errors="replace") if _is_ours(file) else ""
     found = re.search(r"uses: (\S+)/\.github/workflows/ctrain\.yml@([0-9a-f]{40})", text)
+    found = found or re.search(r"type: github, name: (\S+), ref: .*\n.* has to be ([0-9a-f]{40})", text)
     return f"{found[1]}@{found[2]}" if found and found[1] != "$" else ""
+
+
+def _lock_of(root: Path) -> str:
+    """The repository's own lock, where ctrain is in it."""
+    file = root / "uv.lock"
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return "uv.lock" if 'name = "ctrain"\n' in text else ""
 
 
 def _agreed(changes: Sequence[Change], root: Path, wishes: Wishes, *, whole: bool = True) -> bool:

@@ -15,7 +15,8 @@ _BLOCKS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9][A-Za-z0-9._-]
 @dataclass(frozen=True)
 class Setting:
     """What the CI files say of the project. `blocks` is where the building blocks are: empty for a copy of one's own,
-    else OWNER/REPOSITORY@COMMIT. `source` is what is installed beside the lock, if anything is."""
+    else OWNER/REPOSITORY@COMMIT. `source` is what is installed beside the lock, if anything is; `requirements` the
+    lock, where it is another than requirements/ctrain.txt."""
 
     project: str
     file: str
@@ -25,6 +26,7 @@ class Setting:
     blocks: str = ""
     source: str = ""
     version: str = ""
+    requirements: str = ""
 
     def __post_init__(self) -> None:
         if self.blocks and not _BLOCKS.fullmatch(self.blocks):
@@ -59,19 +61,20 @@ def github(setting: Setting) -> str:
         f"      file: {_quoted(setting.file)}",
         f"      backend: {setting.backend}",
         *([f"      source: {_quoted(setting.source)}"] if setting.source else []),
+        *([f"      requirements: {setting.requirements}"] if setting.requirements else []),
     ]
     return "\n".join(lines) + "\n"
 
 
 def azure_devops(setting: Setting) -> str:
     """A pipeline that extends ctrain's template."""
-    owner = setting.blocks.partition("@")[0]
+    owner, _, commit = setting.blocks.partition("@")
     name = _quoted(setting.branch)
     resources = [
         "resources:",
         "  repositories: # `endpoint` is the service connection to GitHub",
         f"    - {{repository: ctrain, type: github, name: {owner}, ref: refs/tags/v{setting.version},",
-        "      endpoint: github}",
+        f"      endpoint: github}} # the tag has to be {commit}",
     ]
     connect = setting.backend == "azureml"
     lines = [
@@ -88,6 +91,7 @@ def azure_devops(setting: Setting) -> str:
         f"    backend: {setting.backend}",
         *(["    serviceConnection: ctrain-train # with workload identity federation"] if connect else []),
         *([f"    source: {_quoted(setting.source)}"] if setting.source else []),
+        *([f"    requirements: {setting.requirements}"] if setting.requirements else []),
         "    stages:" if setting.stages else "    stages: []",
         *(_stage(stage, connect=connect) for stage in setting.stages),
     ]

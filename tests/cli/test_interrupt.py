@@ -98,6 +98,11 @@ SITUATIONS = {
 }
 
 
+def heeding() -> None:
+    """A shell's background job ignores SIGINT, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 EVERY_DAY = ("sleeping", "in a call into C", "waiting for a pool", "in a destructor")
 CASES = [
     pytest.param(
@@ -118,6 +123,7 @@ def test_it_is_gone_in_time_and_has_given_locks_back(tmp_path: Path, situation: 
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=heeding,  # noqa: PLW1509  we have no threads
     )
     try:
         assert process.stdout is not None

@@ -126,6 +126,16 @@ def test_a_release_that_somebody_works_on_is_not_cleaned_up(world: MemoryBackend
     assert not world.trainer.runs[release.plan.training.job].status.ended
 
 
+def test_a_lock_that_our_own_ci_run_left_is_waited_for(world: MemoryBackend) -> None:
+    """Its job was killed before it could give it back; the clean-up of that run knows it by the address."""
+    release = training(world, slow_plan())
+    world.ledger.run_url = "https://ci.example/7"
+    world.ledger.acquire(lock_name(release.plan), "the run", 60)
+    journal = Journal(world.ports, "the clean-up", lambda _: None)
+
+    assert clean_up(release, journal, "https://ci.example/7").found == "cancelled"
+
+
 class Cut(BaseException):
     """What a signal is to a run."""
 

@@ -69,8 +69,9 @@ def resume(name: str | None, *, allow_older: bool, stay: Stay, file: Path | None
 
 
 def train(trigger: str | None, *, fresh: bool, stay: Stay, file: Path | None, backend: str | None) -> int:
+    again = "ctrain train" + (f" --trigger {trigger}" if trigger else "") + (" --fresh" if fresh else "")
     try:
-        with session(file, backend, act="train", patience=stay.patience(file, backend)) as s:
+        with session(file, backend, act="train", patience=stay.patience(file, backend, again)) as s:
             plan = prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh)
             release = s.noted.about(flow.train.train(open_release(plan, s.journal), s.journal))
             s.over()
@@ -96,7 +97,7 @@ def gate(name: str | None, *, explain: bool, file: Path | None, backend: str | N
 
 def deploy(name: str | None, *, to: str, allow_older: bool, stay: Stay, file: Path | None, backend: str | None) -> int:
     try:
-        with session(file, backend, patience=stay.patience(file, backend)) as s:
+        with session(file, backend, patience=stay.patience(file, backend, f"ctrain deploy --to {to} {{}}")) as s:
             stage = s.project.stage(to)
             release = _locked(s, name)
             step = flow.deploy.step_to(release, stage.name)
@@ -159,8 +160,8 @@ def cancel(name: str | None, *, interrupted: bool, file: Path | None, backend: s
         return ExitCode.DONE
 
 
-CLEANING_UP = Patience(deadline=180.0, lock=90.0)
-"""How long a clean-up job waits for a job to stop, and for the lock of a run that was killed a moment ago."""
+CLEANING_UP = Patience(deadline=180.0)
+"""How long a clean-up job waits for a training to stop."""
 
 
 def _clean_up(name: str | None, file: Path | None, backend: str | None) -> int:
@@ -171,7 +172,7 @@ def _clean_up(name: str | None, file: Path | None, backend: str | None) -> int:
         if release is None:
             say("nothing to do: this commit has no open release", bold=True)
             return ExitCode.DONE
-        for line in told_of(clean_up(release, s.journal), resume):
+        for line in told_of(clean_up(release, s.journal, s.caller.run_url), resume):
             say(line)
         return ExitCode.DONE
 

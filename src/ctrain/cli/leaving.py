@@ -23,9 +23,12 @@ class Stay:
     wait: str | None = None
     still_running_ok: bool = False
 
-    def patience(self, file: Path | None, backend: str | None) -> Patience:
-        """The same for the flow. Raises UsageError for what is no duration."""
-        line = "ctrain resume {}"
+    def patience(self, file: Path | None, backend: str | None, again: str = "ctrain resume {}") -> Patience:
+        """The same for the flow; `again` is the line that goes on. Raises UsageError for what is no duration.
+
+        Who asked for one step is told the line for that step: `resume` goes on to the last stage.
+        """
+        line = again
         if backend is not None:
             line += f" --backend {shlex.quote(backend)}"
         if file is not None:

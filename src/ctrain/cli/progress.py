@@ -70,7 +70,8 @@ class Progress:
                 assert_never(news)
 
     def _queue(self, news: Queueing) -> None:
-        if news.seconds == 0:
+        if ("wait", news.lock) not in self.told:
+            self.told.add(("wait", news.lock))
             place = f", in {news.where}" if news.where else ""
             self._line("·", None, "wait", f"for the lock {news.lock}, which {news.holder} has{place}")
         self._now(f"waiting for {news.holder}, {duration(news.seconds)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
 from ctrain.errors import Locked, StillRunning, UsageError
 from ctrain.events import Cancelling, Closed, Event, Trained
-from ctrain.flow.journal import Journal
+from ctrain.flow.journal import LEASE_SECONDS, Journal
 from ctrain.flow.open_release import lock_name
 from ctrain.flow.roll_back import newest_first
 from ctrain.flow.train import wait
@@ -75,13 +75,14 @@ def on_signal(release: Release, at: Backend, by: str) -> bool:
     return True
 
 
-def clean_up(release: Release, journal: Journal) -> Leftover:
+def clean_up(release: Release, journal: Journal, run_url: str = "") -> Leftover:
     """Do what the plan says for a release whose run was cut off: its training is cancelled, or left alone.
 
-    A rollout is never touched. Doing it again changes nothing.
+    A rollout is never touched. Doing it again changes nothing. A lock that is held by the CI run `run_url` is its job's
+    that was killed, and is waited for: it runs out by itself.
     """
     try:
-        journal.lock(lock_name(release.plan))
+        _lock(release, journal, run_url)
     except Locked as held:
         return Leftover("busy", release, held.holder)
     release = journal.read_again(release.id)
@@ -94,6 +95,16 @@ def clean_up(release: Release, journal: Journal) -> Leftover:
     if release.awaits is None:
         return Leftover("open", release)
     return _clean_up_training(release, release.awaits, journal)
+
+
+def _lock(release: Release, journal: Journal, run_url: str) -> None:
+    try:
+        journal.lock(lock_name(release.plan))
+    except Locked as held:
+        if not run_url or held.where != run_url:
+            raise
+        journal.patience = replace(journal.patience, lock=LEASE_SECONDS)
+        journal.lock(lock_name(release.plan))
 
 
 def _clean_up_training(release: Release, job: str, journal: Journal) -> Leftover:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from ctrain.errors import Conflict, PipelineError
-from ctrain.flow.deliver import deliver
+from ctrain.flow.deliver import deliver, judge_alone
 from ctrain.flow.deploy import deploy
 from ctrain.flow.journal import Journal
-from ctrain.flow.open_release import lock_name
+from ctrain.flow.open_release import lock_name, open_release
+from ctrain.flow.train import train
 from ctrain.plan import Plan
 from ctrain.ports import Backend
 from ctrain.project import Trigger
@@ -331,3 +332,13 @@ def test_an_older_commit_does_not_take_over_from_a_newer_one(world: MemoryBacken
 
 def _committed(at: str, plan: Plan) -> Plan:
     return replace(plan, source=replace(plan.source, committed=f"{at}T00:00:00+00:00"))
+
+
+@pytest.mark.parametrize(("stages", "ending"), [((), Ending.DELIVERED), ((DEV,), None)], ids=["no stages", "a stage"])
+def test_a_release_ends_at_the_gate_where_nothing_comes_after_it(
+    journal: Journal, stages: tuple[Any, ...], ending: Ending | None
+) -> None:
+    """Verb by verb, as CI jobs go: a pull request that passed is over, and is not told of as running for ever."""
+    release = train(open_release(a_plan(stages=stages), journal), journal)
+
+    assert judge_alone(release, journal).ending is ending

@@ -13,9 +13,8 @@ from ctrain.cli.terminal import give, say
 from ctrain.errors import Conflict, ExitCode, NewChampion, StillRunning
 from ctrain.flow.approve import approve as let_go
 from ctrain.flow.cancel import cancel_training, clean_up
-from ctrain.flow.deliver import close, deliver
+from ctrain.flow.deliver import close, deliver, judge_alone
 from ctrain.flow.journal import Patience
-from ctrain.flow.judge import judge
 from ctrain.flow.open_release import open_release
 from ctrain.flow.prepare import prepare
 from ctrain.flow.register import register
@@ -84,7 +83,7 @@ def train(trigger: str | None, *, fresh: bool, stay: Stay, file: Path | None, ba
 def gate(name: str | None, *, explain: bool, file: Path | None, backend: str | None) -> int:
     with session(file, backend, act="train") as s:
         known = s.release(name)
-        release = known if explain and known.verdict else judge(_locked(s, known.id), s.journal)
+        release = known if explain and known.verdict else judge_alone(_locked(s, known.id), s.journal)
         s.over()
         if explain and release.verdict is not None:
             from ctrain.cli.gating import explained

@@ -54,6 +54,13 @@ def go_on(release: Release, journal: Journal, *, allow_older: bool = False) -> R
     return close(release, journal)
 
 
+def judge_alone(release: Release, journal: Journal) -> Release:
+    """The release with its verdict, ended where its plan has nothing after the gate: a pull request's."""
+    release = judge(release, journal)
+    passed = release.verdict is not None and release.verdict.passed
+    return close(release, journal) if passed and isinstance(release.plan.steps[-1], Gate) else release
+
+
 def close(release: Release, journal: Journal) -> Release:
     """The end of a release that came through all of its plan."""
     if release.ended:

@@ -36,7 +36,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Repository:
-    """`root` holds the project; its platform is in `.ctrain` there, or in CTRAIN_HOME. `variables` are set for each call."""
+    """`root` holds the project; its platform is in CTRAIN_HOME, else in `.ctrain` there. Calls get `variables`."""
 
     root: Path
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -265,6 +265,8 @@ class AzureDevOps:
     connections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     predefined_more: Mapping[str, str] = field(default_factory=dict)
+    token: str = ""
+    """System.AccessToken; a fresh one for each job where it is empty."""
     minute: float = 60.0
     instead: Mapping[str, Callable[[AzureJob], None]] = field(default_factory=dict)
     """What is done instead of a step, by its title."""
@@ -348,8 +350,8 @@ class AzureDevOps:
             "Build.SourceBranch": event.ref,
             "Build.SourceBranchName": event.ref.split("/")[-1],
             "Build.SourceVersion": event.sha,
-            "System.CollectionUri": "https://dev.azure.com/acme/",
-            "System.TeamFoundationCollectionUri": "https://dev.azure.com/acme/",
+            "System.CollectionUri": "http://127.0.0.1:9/team/",
+            "System.TeamProjectId": "5f1e0d6c-0000-4000-8000-000000000001",
             "System.TeamProject": "visits",
             "System.HostType": "build",
         }
@@ -362,7 +364,7 @@ class AzureDevOps:
         return {**made, **self.predefined_more}
 
     def token_of(self, job: AzureJob) -> str:
-        return f"ado-{uuid.uuid4().hex}"
+        return self.token or f"ado-{uuid.uuid4().hex}"
 
     @contextlib.contextmanager
     def locks(self, environments: list[str], build: Build, *, sequential: bool) -> Iterator[bool]:

@@ -83,7 +83,7 @@ class GitHub:
     repository: Path
     home: Path
     machine: Mapping[str, str]
-    name: str = "acme/visits"
+    name: str = "team/visits"
     published: Mapping[str, Path] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class GitHub:
     environment_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     default_permissions: Mapping[str, str] = field(default_factory=lambda: {"contents": "read", "packages": "read"})
     identity_of: Callable[[JobRun], Mapping[str, str]] = lambda _: {}
-    api_url: str = "https://api.github.com"
+    api_url: str = "http://127.0.0.1:9"
     on_token: Callable[[str, JobRun], None] = lambda _token, _job: None
     minute: float = 60.0
     instead: Mapping[str, Callable[[JobRun], None]] = field(default_factory=dict)
@@ -200,6 +200,7 @@ class GitHub:
             "actor": event.actor,
             "triggering_actor": event.actor,
             "api_url": self.api_url,
+            "graphql_url": f"{self.api_url}/graphql",
             "base_ref": event.base_ref,
             "event": {**event.payload, "repository": {"full_name": self.name, "default_branch": "main"}},
             "event_name": event.name,

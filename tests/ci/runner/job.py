@@ -276,7 +276,7 @@ class JobRun:
     def _variables(self, scope: Scope, place: _Place) -> dict[str, str]:
         github = scope.contexts["github"]
         told = (
-            "actor api_url base_ref event_name event_path head_ref job ref ref_name ref_type repository "
+            "actor api_url base_ref event_name event_path graphql_url head_ref job ref ref_name ref_type repository "
             "repository_owner run_attempt run_id run_number server_url sha triggering_actor workflow workflow_ref "
             "workspace"
         )

@@ -12,6 +12,10 @@ from typing import Any
 from tests.ci.runner.actions import VENV
 from tests.ci.runner.azure_pipelines import AzureDevOps
 from tests.ci.runner.github import GitHub
+from tests.ci.runner.job import JobRun
+from tests.ci.services import devops as devops_service
+from tests.ci.services.devops import DevOps as DevOpsService
+from tests.ci.services.github import GitHub as GitHubService
 from tests.e2e.repository import Repository, environment
 from tests.e2e.tiny import CONFIGURATION, tiny
 
@@ -45,23 +49,39 @@ class OnDevOps:
         _change(self.repository, branch, old, new, file)
 
 
-def on_github(root: Path, *words: str, changed: Mapping[str, str] | None = None, **settings: Any) -> OnGitHub:
+def on_github(
+    root: Path, service: GitHubService, *words: str, changed: Mapping[str, str] | None = None, **settings: Any
+) -> OnGitHub:
     """`words` are for `ctrain init`. ctrain is not installed anew in every job: a story of its own does that."""
+
+    def tell(token: str, job: JobRun) -> None:
+        service.tokens[token] = job.permissions
+
     repository, machine = _repository(root, ["--ci", "github", *words], changed or {})
     setup = dict.fromkeys((".github/actions/setup", ".github/actions/ctrain-setup"), _at_hand)
-    wanted = {"published": {PUBLISHED: CHECKOUT}, "instead": setup, **settings}
+    wanted = {
+        "published": {PUBLISHED: CHECKOUT},
+        "instead": setup,
+        "api_url": service.url,
+        "on_token": tell,
+        **settings,
+    }
     return OnGitHub(repository, GitHub(repository.root, root / "github", machine, **wanted))
 
 
-def on_devops(root: Path, *words: str, changed: Mapping[str, str] | None = None, **settings: Any) -> OnDevOps:
+def on_devops(
+    root: Path, service: DevOpsService, *words: str, changed: Mapping[str, str] | None = None, **settings: Any
+) -> OnDevOps:
     """The same."""
     repository, machine = _repository(root, ["--ci", "azure-devops", *words], changed or {})
     setup = {"Install ctrain": lambda job: job.log.paths.append(str(VENV))}
-    wanted = {"published": {PUBLISHED: CHECKOUT}, "instead": setup, **settings}
+    there = {"System.CollectionUri": f"{service.url}/team/", "Build.Repository.ID": devops_service.REPOSITORY}
+    wanted = {"published": {PUBLISHED: CHECKOUT}, "instead": setup, "token": devops_service.TOKEN, **settings}
+    wanted["predefined_more"] = {**there, "System.TeamProjectId": devops_service.PROJECT}
     return OnDevOps(repository, AzureDevOps(repository.root, root / "devops", machine, **wanted))
 
 
-def _at_hand(job: Any) -> None:
+def _at_hand(job: JobRun) -> None:
     job.paths.append(str(VENV))
 
 

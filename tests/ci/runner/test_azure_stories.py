@@ -13,6 +13,8 @@ import pytest
 from tests.ci.runner.azure_pipelines import Build, Check
 from tests.ci.runner.stories import OnDevOps, on_devops, until
 from tests.ci.runner.test_github_stories import NASTY, SLOW, WORSE
+from tests.ci.services.devops import NUMBER, devops
+from tests.ci.services.devops import DevOps as DevOpsService
 
 pytestmark = [pytest.mark.e2e]
 long = pytest.mark.long
@@ -25,14 +27,22 @@ def asked() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, asked: list[str]) -> Iterator[OnDevOps]:
+def service() -> Iterator[DevOpsService]:
+    """Azure DevOps' REST API."""
+    with devops() as made:
+        yield made
+        assert not made.complaints
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, service: DevOpsService, asked: list[str]) -> Iterator[OnDevOps]:
     """A repository with its own copy of the building blocks; prod asks a person, one build at a time."""
 
     def yes(build: Build, environment: str) -> bool:
         asked.append(environment)
         return True
 
-    made = on_devops(tmp_path_factory.mktemp("user"), environments={"prod": Check(yes, exclusive=True)})
+    made = on_devops(tmp_path_factory.mktemp("user"), service, environments={"prod": Check(yes, exclusive=True)})
     yield made
     made.repository.down()
 
@@ -46,11 +56,11 @@ def ran(build: Build) -> dict[str, str]:
     return {name: job.result for name, job in build.jobs.items()}
 
 
-def test_01_a_pull_request_trains_on_a_sample_and_deploys_nothing(story: OnDevOps) -> None:
-    """One job, whose outputs say it; the branch's name is a name."""
+def test_01_a_pull_request_trains_on_a_sample_and_deploys_nothing(story: OnDevOps, service: DevOpsService) -> None:
+    """One job, whose outputs say it; one thread and one status; the branch's name is a name."""
     story.change(NASTY, "factor: 0.9", "factor: 0.8")
 
-    (build,) = story.hub.pull_request(1, NASTY)
+    (build,) = story.hub.pull_request(NUMBER, NASTY)
 
     ended(build, "Succeeded")
     assert ran(build) == {"train.train": "Succeeded"}
@@ -60,6 +70,8 @@ def test_01_a_pull_request_trains_on_a_sample_and_deploys_nothing(story: OnDevOp
     assert set(story.repository.serving().values()) == {None}
     assert not list(build.folder.rglob("pwned"))
     assert build.jobs["train.train"].log.refused == []
+    assert len(service.standing()) == 1
+    assert {one["state"] for one in service.statuses} == {"succeeded"}
     assert len(build.jobs["train.train"].log.summaries) == 1
     assert [title for title, _ in build.tests] == ["ctrain train"]
 
@@ -121,9 +133,9 @@ def test_05_an_undecided_pull_request_is_neutral(story: OnDevOps) -> None:
 
 
 @long
-def test_06_a_newer_build_of_a_pull_request_cancels_the_older_one(tmp_path: Path) -> None:
+def test_06_a_newer_build_of_a_pull_request_cancels_the_older_one(tmp_path: Path, service: DevOpsService) -> None:
     """The signal does not reach ctrain here; the clean-up job does what `on_cancel` says."""
-    story = on_devops(tmp_path, changed={"code/train.py": SLOW})
+    story = on_devops(tmp_path, service, changed={"code/train.py": SLOW})
     try:
         story.change("change", "factor: 0.9", "factor: 3.0")
         (first,) = story.hub.pull_request(1, "change")
@@ -140,9 +152,11 @@ def test_06_a_newer_build_of_a_pull_request_cancels_the_older_one(tmp_path: Path
 
 @long
 @pytest.mark.parametrize("once", ["submitting", "placing", "shifting"])
-def test_07_a_cancelled_build_ends_as_an_undisturbed_one_when_it_is_run_again(tmp_path: Path, once: str) -> None:
+def test_07_a_cancelled_build_ends_as_an_undisturbed_one_when_it_is_run_again(
+    tmp_path: Path, service: DevOpsService, once: str
+) -> None:
     """Cancelled in the middle of the training, or of a deployment; then "rerun failed jobs"."""
-    story = on_devops(tmp_path, changed={"code/train.py": SLOW})
+    story = on_devops(tmp_path, service, changed={"code/train.py": SLOW})
     try:
         story.repository.edit("ctrain.yaml", "factor: 0.9", "factor: 0.6")
         (build,) = story.hub.push()
@@ -160,9 +174,9 @@ def test_07_a_cancelled_build_ends_as_an_undisturbed_one_when_it_is_run_again(tm
 
 
 @long
-def test_08_a_training_that_outlives_its_job_is_carried_on_by_the_next(tmp_path: Path) -> None:
+def test_08_a_training_that_outlives_its_job_is_carried_on_by_the_next(tmp_path: Path, service: DevOpsService) -> None:
     """The job ends in time, says `running`, and costs no second training."""
-    story = on_devops(tmp_path, changed={"code/train.py": SLOW})
+    story = on_devops(tmp_path, service, changed={"code/train.py": SLOW})
     try:
         story.repository.edit("azure-pipelines.yml", "    backend: local", "    backend: local\n    deadline: 4s")
         story.repository.edit("ctrain.yaml", "factor: 0.9", "factor: 1.2")

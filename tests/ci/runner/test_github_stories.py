@@ -14,6 +14,8 @@ import pytest
 
 from tests.ci.runner.github_run import Run
 from tests.ci.runner.stories import BLOCKS, OnGitHub, on_github, until
+from tests.ci.services.github import NUMBER, github
+from tests.ci.services.github import GitHub as GitHubService
 from tests.e2e.tiny import TRAINING
 
 pytestmark = [pytest.mark.e2e]
@@ -32,14 +34,22 @@ def asked() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, asked: list[str]) -> Iterator[OnGitHub]:
+def service() -> Iterator[GitHubService]:
+    """GitHub's REST API, which knows each job's token and what it may."""
+    with github() as made:
+        yield made
+        assert not made.complaints
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, service: GitHubService, asked: list[str]) -> Iterator[OnGitHub]:
     """A repository with ctrain's building blocks published elsewhere; prod asks a person."""
 
     def yes(job: Any) -> bool:
         asked.append(job.environment_name)
         return True
 
-    made = on_github(tmp_path_factory.mktemp("user"), "--blocks", BLOCKS, environments={"prod": yes})
+    made = on_github(tmp_path_factory.mktemp("user"), service, "--blocks", BLOCKS, environments={"prod": yes})
     yield made
     made.repository.down()
 
@@ -54,11 +64,11 @@ def ran(run: Run) -> dict[str, str]:
     return {name.removeprefix("ctrain/").removesuffix("/ctrain"): job.result for name, job in run.jobs.items()}
 
 
-def test_01_a_pull_request_trains_on_a_sample_and_deploys_nothing(story: OnGitHub) -> None:
-    """One job, whose outputs say it; the branch's name is a name."""
+def test_01_a_pull_request_trains_on_a_sample_and_deploys_nothing(story: OnGitHub, service: GitHubService) -> None:
+    """One job, whose outputs say it; one comment and one check; the branch's name is a name."""
     story.change(NASTY, "factor: 0.9", "factor: 0.8")
 
-    (run,) = story.hub.pull_request(1, NASTY, title="::error::$(touch pwned)")
+    (run,) = story.hub.pull_request(NUMBER, NASTY, title="::error::$(touch pwned)")
 
     ended(run, "success")
     assert ran(run) == {"train": "success"}
@@ -69,6 +79,10 @@ def test_01_a_pull_request_trains_on_a_sample_and_deploys_nothing(story: OnGitHu
     assert 0 < release["rows"] < 80
     assert set(story.repository.serving().values()) == {None}
     assert not list(run.folder.rglob("pwned"))
+    assert len(service.comments) == 1
+    assert [(one["conclusion"], one["head_sha"]) for one in service.checks] == [("success", story.hub.commit(NASTY))]
+    assert "ctrain" in told.summary
+    assert (run.artifacts / "ctrain-report-train" / "ctrain-report.html").is_file()
 
 
 def test_02_a_merge_goes_through_every_stage(story: OnGitHub, asked: list[str]) -> None:
@@ -112,7 +126,7 @@ def test_04_a_rejected_model_goes_nowhere(story: OnGitHub) -> None:
 
 
 @long
-def test_05_an_undecided_pull_request_is_neutral(story: OnGitHub) -> None:
+def test_05_an_undecided_pull_request_is_neutral(story: OnGitHub, service: GitHubService) -> None:
     """It fails nobody: too few rows on a sample are no fault of the change."""
     story.repository.edit("code/train.py", WORSE[1], WORSE[0])
     story.change("unsure", "floor: 0.6", "floor: 0.88")
@@ -122,6 +136,7 @@ def test_05_an_undecided_pull_request_is_neutral(story: OnGitHub) -> None:
     ended(run, "success")
     told = run.jobs["ctrain/train/ctrain"].outputs
     assert (told["verdict"], told["state"]) == ("inconclusive", "inconclusive")
+    assert service.checks[-1]["conclusion"] == "neutral"
 
 
 @long
@@ -137,9 +152,9 @@ def test_06_drift_starts_a_release_by_name(story: OnGitHub) -> None:
 
 
 @long
-def test_07_a_newer_push_to_a_pull_request_cancels_the_older_run(tmp_path: Path) -> None:
+def test_07_a_newer_push_to_a_pull_request_cancels_the_older_run(tmp_path: Path, service: GitHubService) -> None:
     """The older one's training is stopped by the clean-up job, as `on_cancel` says for pull requests."""
-    story = on_github(tmp_path, changed={"code/train.py": SLOW})
+    story = on_github(tmp_path, service, changed={"code/train.py": SLOW})
     try:
         story.change("change", "factor: 0.9", "factor: 3.0")
         (first,) = story.hub.pull_request(1, "change")
@@ -160,9 +175,11 @@ def test_07_a_newer_push_to_a_pull_request_cancels_the_older_run(tmp_path: Path)
 
 @long
 @pytest.mark.parametrize("once", ["submitting", "placing", "shifting"])
-def test_08_a_cancelled_run_ends_as_an_undisturbed_one_when_it_is_run_again(tmp_path: Path, once: str) -> None:
+def test_08_a_cancelled_run_ends_as_an_undisturbed_one_when_it_is_run_again(
+    tmp_path: Path, service: GitHubService, once: str
+) -> None:
     """Cancelled in the middle of the training, or of a deployment; then "re-run failed jobs"."""
-    story = on_github(tmp_path, changed={"code/train.py": SLOW})
+    story = on_github(tmp_path, service, changed={"code/train.py": SLOW})
     try:
         story.repository.edit("ctrain.yaml", "factor: 0.9", "factor: 0.6")
         (run,) = story.hub.push()
@@ -181,9 +198,9 @@ def test_08_a_cancelled_run_ends_as_an_undisturbed_one_when_it_is_run_again(tmp_
 
 
 @long
-def test_09_a_training_that_outlives_its_job_is_carried_on_by_the_next(tmp_path: Path) -> None:
+def test_09_a_training_that_outlives_its_job_is_carried_on_by_the_next(tmp_path: Path, service: GitHubService) -> None:
     """The job ends in time, says `running`, and costs no second training."""
-    story = on_github(tmp_path, changed={"code/train.py": SLOW})
+    story = on_github(tmp_path, service, changed={"code/train.py": SLOW})
     try:
         story.repository.edit(
             ".github/workflows/training.yml", "      backend: local", "      backend: local\n      deadline: 4s"

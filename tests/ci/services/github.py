@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +17,14 @@ NUMBER = 17
 
 @dataclass
 class GitHub(Service):
-    """The repository `team/visits`. `login` is whose token it is; a token that is `readonly` may not write."""
+    """The repository `team/visits`. `login` is whose token it is; a token that is `readonly` may not write.
+
+    `tokens` are those of jobs, each with what its job's `permissions` say.
+    """
 
     login: str = "github-actions[bot]"
     readonly: bool = False
+    tokens: dict[str, Mapping[str, str]] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     deployments: list[dict[str, Any]] = field(default_factory=list)
@@ -51,12 +55,15 @@ class GitHub(Service):
         return self.ids
 
     def answer(self, asked: Asked) -> Reply:
-        if asked.headers.get("authorization") != f"Bearer {TOKEN}":
+        token = asked.headers.get("authorization", "").removeprefix("Bearer ")
+        if token != TOKEN and token not in self.tokens:
             return Reply(401, {"message": "Bad credentials"})
         if asked.path == "/graphql":
             return Reply(200, {"data": {"viewer": {"login": self.login}}})
         if openapi.known():
             self.complaints += openapi.problems(asked)
+        if token in self.tokens and not _lets(self.tokens[token], asked):
+            return Reply(403, {"message": "Resource not accessible by integration"})
         if self.readonly and asked.method != "GET":
             return Reply(403, {"message": "Resource not accessible by integration"})
         for pattern, answer in _ROUTES.items():
@@ -129,6 +136,16 @@ class GitHub(Service):
     def create_status(self, asked: Asked, number: str) -> Reply:
         self.statuses.setdefault(int(number), []).append(dict(asked.body))
         return Reply(201, asked.body)
+
+
+_NEEDS = {"/issues/": "pull-requests", "/check-runs": "checks", "/deployments": "deployments"}
+"""What a job's token needs. Source: "Permissions required for GitHub Apps" of its REST reference."""
+
+
+def _lets(permissions: Mapping[str, str], asked: Asked) -> bool:
+    needed = next((scope for part, scope in _NEEDS.items() if part in asked.path), "contents")
+    given = permissions.get(needed, "none")
+    return given == "write" or (given == "read" and asked.method == "GET")
 
 
 _ROUTES: dict[str, Callable[..., Reply]] = {

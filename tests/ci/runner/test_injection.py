@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +15,12 @@ from ctrain.cli.ci import caller, host
 from ctrain.cli.ci.host import Note
 from ctrain.cli.failure import show_error
 from ctrain.errors import UsageError
+from ctrain.report import Report, html, junit, markdown, sarif
 from tests.ci.runner import execution
 from tests.ci.runner.execution import in_a_terminal, in_devops, in_github
 from tests.ci.runner.github_log import pairs
 from tests.ci.runner.payloads import PAYLOADS, Payload
+from tests.report.hostile import hostile
 
 IDS = [f"{one.number}" for one in PAYLOADS]
 every_payload = pytest.mark.parametrize("payload", PAYLOADS, ids=IDS)
@@ -154,3 +157,37 @@ def test_a_fold_of_azure_is_one_line(quiet: None, capsys: pytest.CaptureFixture[
 
     formats = [str(one) for one in in_devops(capsys.readouterr().err)]
     assert {one.partition("]")[0] for one in formats} == {"##[group", "##[endgroup"}
+
+
+def _keys(value: object) -> object:
+    """The structure of a JSON document without its texts."""
+    if isinstance(value, dict):
+        return {name: _keys(inner) for name, inner in value.items()}
+    return [_keys(inner) for inner in value] if isinstance(value, list) else type(value).__name__
+
+
+@every_payload
+def test_a_report_has_one_structure_whatever_its_words_are(payload: Payload) -> None:
+    """In Markdown, as a page, as test results and as findings: every text in it is somebody's.
+
+    Held against plain words with the same blanks and semicolons, at which a headline may break.
+    """
+    ours, theirs = hostile(re.sub(r"[^\s;]+", "word", payload.text)), hostile(payload.text)
+
+    assert execution.shape_of_markdown(markdown(theirs, limit=10**7)) == execution.shape_of_markdown(
+        markdown(ours, limit=10**7)
+    )
+    assert execution.shape_of_html(html(theirs)) == execution.shape_of_html(html(ours))
+    assert execution.shape_of_xml(junit(theirs)) == execution.shape_of_xml(junit(ours))
+    assert _keys(json.loads(sarif(theirs))) == _keys(json.loads(sarif(ours)))
+
+
+@pytest.mark.parametrize("show", [markdown, html, junit, sarif], ids=lambda show: str(show.__name__))
+def test_a_report_that_is_printed_is_not_obeyed(
+    show: Callable[[Report], str], quiet: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On stdout, where a CI reads it as it reads any log."""
+    for payload in PAYLOADS:
+        text = _shown(show(hostile(payload.text)), terminal.give, capsys)
+
+        assert in_github(text) | in_devops(text) | in_a_terminal(text) == set(), payload.text

@@ -133,7 +133,7 @@ class Release:
     @property
     def amid(self) -> str | None:
         """The stage whose rollout has begun and is neither done nor undone."""
-        began = (name for name, record in self.stages.items() if record.before is not None and not record.over)
+        began = (name for name, record in self.stages.items() if record.under_way)
         return None if self.ended else next(began, None)
 
     def stage(self, name: str) -> StageRecord | None:

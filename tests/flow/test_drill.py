@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ctrain.errors import Conflict, NoAnswer, NotRestored, RolledBack, UsageError
+from ctrain.flow.collect_garbage import collect_garbage
 from ctrain.flow.drill import SETTLE_SECONDS, drill
 from ctrain.flow.journal import Journal
 from ctrain.flow.roll_back import roll_back
@@ -177,7 +178,7 @@ class Cut(BaseException):
 
 
 @pytest.mark.parametrize("after", range(1, 7))
-@pytest.mark.parametrize("who", ["drill", "rollback", "run"])
+@pytest.mark.parametrize("who", ["drill", "rollback", "run", "gc"])
 def test_what_a_drill_left_is_undone_by_whoever_comes_next(
     served: MemoryBackend, run: Run, after: int, who: str
 ) -> None:
@@ -203,6 +204,10 @@ def test_what_a_drill_left_is_undone_by_whoever_comes_next(
     match who:
         case "drill":
             drill(DEV, journal, last=False)
+            assert state(served) == before
+        case "gc":
+            if after > 2:  # before that, nothing was placed
+                assert collect_garbage([DEV], journal)[0].removed[0].startswith("drill-")
             assert state(served) == before
         case "rollback":
             roll_back(DEV, "complaints", journal, last=False)

@@ -9,8 +9,10 @@ from ctrain.events import Removing
 from ctrain.flow.journal import Journal
 from ctrain.flow.roll_back import newest_first, serving_release, way_back
 from ctrain.flow.under_way import remember
+from ctrain.flow.undo_drill import undo_drill
 from ctrain.ports import Backend
 from ctrain.rollout import Leftover, Stage, leftovers, live
+from ctrain.rollout.drilling import PREFIX
 from ctrain.serving import Endpoint
 
 
@@ -39,9 +41,13 @@ def _collect(stage: Stage, journal: Journal) -> Collected:
         return Collected(stage.name, stage.endpoint, _found(stage, journal.at))
     journal.lock(stage.lock)
     try:
-        found, removed = _found(stage, journal.at), []
+        found, removed = _found(stage, journal.at), list[str]()
+        before = journal.at.serving(stage).look(stage.endpoint)
+        after = undo_drill(stage, before, journal)
+        if before is not None and after is not before:
+            removed += [one.deployment for one in found if one.deployment.startswith(PREFIX)]
         for one in found:
-            if one.goes and one.release is not None:
+            if one.goes and one.release is not None and one.deployment not in removed:
                 journal.record(one.release, Removing(stage.name, one.deployment, one.why))
                 journal.at.serving(stage).remove(stage.endpoint, one.deployment)
                 removed.append(one.deployment)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ctrain.rollout.drilling import PREFIX
 from ctrain.rollout.splits import live
 from ctrain.serving import Deployment, DeploymentState, Endpoint
 
@@ -42,6 +43,10 @@ def leftovers(
     found = []
     for name, one in sorted(endpoint.deployments.items()):
         known = past.get(name)
+        if name.startswith(PREFIX) and not one.leaving:
+            goes, why = True, "a drill that was cut off left it"
+            found.append(Leftover(name, goes, why, one.tags.get("drill")))
+            continue
         stays = _stays(endpoint, one, known, back_to)
         if stays is None and known is not None:
             goes, why = _judged(one, known, keep, now)

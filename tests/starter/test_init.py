@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,8 +48,8 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def init(folder: Path, wishes: Wishes = BOTH, **asked: str) -> int:
-    return starting.init(folder, Asked(**asked), wishes)  # type: ignore[arg-type]  # only the flags that are texts
+def init(folder: Path, wishes: Wishes = BOTH, **asked: Any) -> int:
+    return starting.init(folder, Asked(**asked), wishes)
 
 
 def texts(folder: Path) -> Texts:
@@ -238,9 +239,12 @@ def test_what_is_in_the_way_is_named_and_nothing_is_written(
         (Wishes(ci=("github",), blocks="acme/ctrain@v1"), {}),
         (Wishes(ci=("github",), backend="aws"), {}),
         (Wishes(), {"task": "clustering"}),
+        (Wishes(), {"name": "visits and more"}),
+        (Wishes(), {"stages": ("dev", "pre_prod")}),
+        (Wishes(), {"stages": ("dev", "dev")}),
     ],
 )
-def test_a_flag_that_cannot_be_is_refused(root: Path, wishes: Wishes, asked: dict[str, str]) -> None:
+def test_a_flag_that_cannot_be_is_refused(root: Path, wishes: Wishes, asked: dict[str, Any]) -> None:
     """Before anything is written."""
     before = texts(root)
 

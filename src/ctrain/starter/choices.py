@@ -67,6 +67,7 @@ class Chosen:
 
 def choose(there: Surroundings, asked: Asked, ask: Ask) -> Chosen:
     """Raises UsageError where there is no pipeline, or several and nobody to ask, or a flag that cannot be."""
+    _refuse_names(asked)
     pipeline = _pipeline(there, asked, ask)
     name = asked.name or _slug(there.folder.name) or "project"
     guessed: set[str] = set()
@@ -101,6 +102,19 @@ def choose(there: Surroundings, asked: Asked, ask: Ask) -> Chosen:
         sample=row_id in known,
         guessed=frozenset(guessed),
     )
+
+
+def _refuse_names(asked: Asked) -> None:
+    from ctrain.project.checks import NAME
+
+    bad = [name for name in (asked.name, *asked.stages) if name and not NAME.fullmatch(name)]
+    twice = [name for name in asked.stages if asked.stages.count(name) > 1]
+    if bad or twice:
+        raise UsageError(
+            f"{(bad or twice)[0]!r} cannot be used as a name here",
+            why="names take letters, digits and single dashes" if bad else "two stages would have it",
+            hint="choose another name",
+        )
 
 
 def _pipeline(there: Surroundings, asked: Asked, ask: Ask) -> Pipeline:

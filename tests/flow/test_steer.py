@@ -123,8 +123,9 @@ def test_a_pause_is_noticed_by_who_drives(served: MemoryBackend, run: Run) -> No
 
 def test_a_watch_that_a_pause_cut_off_begins_again(served: MemoryBackend, run: Run) -> None:
     """Half an observation is no evidence; a pause that was asked for does not stand for the pause of a step."""
-    meanwhile(served, 60, lambda: pause(prod(PAUSING), a_person(served), who="anna", reason="lunch"))
-    run(second(served, PAUSING))
+    meanwhile(served, 190, lambda: pause(prod(PAUSING), a_person(served), who="anna", reason="lunch"))
+    assert run(second(served, PAUSING)).stages["prod"].paused == "anna asked for it: lunch"
+    assert split(served) == {"v1": 50, "v2": 50}
 
     resume(prod(PAUSING), a_person(served), who="anna", reason="back")
     release = run(second(served, PAUSING))

@@ -109,16 +109,16 @@ def _times(step: Deploy) -> list[str]:
     if times is None:
         return []
     pauses = f", and a person's word at {', '.join(f'{share}%' for share in times.pauses)}" if times.pauses else ""
-    least, most = duration(times.at_least), duration(times.at_most)
-    made = f" ({_made_of(times.promotion)})" if times.promotion else ""
     return [
-        f"       {'promotion':<12} takes {least} at least{made}{pauses}",
-        f"       {'rollback':<12} takes {most} at most, or a person is called ({_made_of(times.rollback)})",
+        f"       {'promotion':<12} takes {duration(times.at_least)} at least{pauses}",
+        *_made_of(times.promotion),
+        f"       {'rollback':<12} takes {duration(times.at_most)} at most, once it is decided; else a person is called",
+        *_made_of(times.rollback),
     ]
 
 
-def _made_of(parts: Sequence[Part]) -> str:
-    return "; ".join(f"{duration(part.seconds)} {part.what}" for part in parts)
+def _made_of(parts: Sequence[Part]) -> list[str]:
+    return [f"       {'':<12}   {duration(part.seconds):<12} {part.what}" for part in parts]
 
 
 def _rules(step: Gate, made: Plan) -> list[str]:

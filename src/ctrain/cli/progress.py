@@ -106,8 +106,9 @@ class Progress:
             case events.RolloutBegan(stage):
                 self.began[stage] = event.at
             case events.Promoted(stage, deployment):
-                took = duration((event.at - self.began.get(stage, event.at)).total_seconds())
-                self._line("✓", "green", stage, f"{deployment} serves, after {took}")
+                began = self.began.get(stage)
+                took = f", after {duration((event.at - began).total_seconds())}" if began else ""
+                self._line("✓", "green", stage, f"{deployment} serves{took}")
             case events.Mirroring() | events.Watching() | events.Watched() | Drilling() | Drilled():
                 self._watch(event.what)
             case _:

@@ -119,8 +119,9 @@ def _steered(record: StageRecord, what: PauseAsked | Paused | Resumed | AbortAsk
         case Paused(_, _, share):
             return replace(record, halted=share)
         case Resumed(_, share, _, _, without):
-            resumed, missed = record.resumed | {share}, record.missed | set(without)
-            return replace(record, paused=None, halted=None, resumed=resumed, missed=missed)
+            # A pause that a person asked for is over; that of the step, if it has one, is still to come.
+            resumed = record.resumed if record.paused is not None or record.halted is None else record.resumed | {share}
+            return replace(record, paused=None, halted=None, resumed=resumed, missed=record.missed | set(without))
         case AbortAsked(_, who, reason, superseded_by):
             why = f"{superseded_by} took its turn" if superseded_by else f"{who} aborted it: {reason}"
             return replace(record, aborted=why, superseded=superseded_by)

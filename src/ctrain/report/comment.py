@@ -139,13 +139,19 @@ def _row(line: Line) -> str:
         part for part in (code(line.metric, 60, cell=True) if line.metric else "", prose(line.where, 120)) if part
     )
     champion = words.plain(line.seen("champion"))
+    if line.opponent not in ("", "champion"):
+        champion += f"<br>({prose(line.opponent, 40)})"
     said = f"{_SIGNS[finding.outcome]} {words.outcome_word(finding.outcome, blocking=finding.blocking)}"
     if finding.outcome is not Outcome.PASS or line.seen("challenger") is None:
         said += f": {prose(words.reason(line), 300)}"
-    elif line.opponent not in ("", "champion"):
-        champion = f"{words.plain(line.seen('champion'))} ({prose(line.opponent, 40)})"
-    cells = (name, champion, words.value(line), words.difference(line), prose(line.asked, 120), said)
+    figures = (_figure(words.value(line)), _figure(words.difference(line)))
+    cells = (name, champion, *figures, prose(line.asked, 120), said)
     return f"| {' | '.join(cells)} |"
+
+
+def _figure(text: str) -> str:
+    """A value, and below it its interval, in one piece."""
+    return text.replace(" (", "<br>(").replace("…", "…\u2060")
 
 
 def _worst(report: Report) -> Iterator[str]:

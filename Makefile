@@ -23,7 +23,7 @@ CHROMIUM := tests/report/node/node_modules/chromium/chromium
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite descriptions chromium test-stories test-kills test-kill-matrix test-faults docs lock upgrade bench proof reliability dist release publish clean
+.PHONY: help setup demo test lint format types imports tests azurite descriptions chromium test-stories test-kills test-kill-matrix test-faults docs example lock upgrade bench proof reliability dist release publish clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ simulate: $(READY)  ## Releases in a storm, each from a seed; e.g. make simulate
 
 docs: $(READY)  ## Write the generated pages anew
 	$(BIN)/python -m tests.house.pages
+
+example: $(READY)  ## The report of docs/report-example.md anew: two releases of the reference project, in a folder that goes again
+	$(BIN)/python -m tests.report.example
 
 lock: $(READY)  ## Lock the dependencies of pyproject.toml, changing what must change only
 	$(COMPILE) --group dev --group reference --output-file $(LOCK)

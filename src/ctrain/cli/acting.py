@@ -38,17 +38,18 @@ def run(
 
 
 def _delivered(s: Session, trigger: str | None, *, fresh: bool, allow_older: bool) -> Release:
-    """Planned and delivered; planned anew where who was waited for has made another champion."""
+    """Planned and delivered. Who waits for others plans anew where one of them has made another champion: what was
+    trained is judged against that."""
     while True:
         plan = replace(prepare(s.project, s.at, s.source, s.trigger(trigger), fresh=fresh), allow_older=allow_older)
         s.may("deploy" if plan.deploys else "train")
         try:
             return deliver(plan, s.journal)
         except NewChampion as changed:
-            if not s.journal.queued:
+            if not s.journal.patience.lock:
                 raise
             s.journal.unlock_all()
-            s.journal.queued = False
+            fresh = False
             say(f"planning anew: {changed.why}")
 
 

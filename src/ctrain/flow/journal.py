@@ -99,7 +99,6 @@ class Journal:
     root: str = ""
     patience: Patience = field(default_factory=Patience)
     began: float = 0.0
-    queued: bool = False
     current: Release | None = None
     halt: Callable[[], None] = lambda: None
     attend: Callable[[], bool] | None = None
@@ -120,7 +119,6 @@ class Journal:
                 waited = asked - began
                 if waited >= self.patience.lock or self.due():
                     raise
-                self.queued = True
                 self.tell(Queueing(name, held.holder, held.where, waited))
                 self.beat()
                 self.at.clock.sleep(min(QUEUE_SECONDS, self.patience.lock - waited))

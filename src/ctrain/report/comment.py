@@ -245,7 +245,7 @@ def _step(step: Step) -> str:
 def _next(report: Report) -> str:
     if not report.next:
         return ""
-    return f"**Next** {' or '.join(code(line, 200) for line in report.next)}"
+    return f"**Next** {' · '.join(code(line, 200) for line in report.next)}"
 
 
 def _reproduce(report: Report) -> str:

@@ -186,9 +186,12 @@ def _next(release: Release, stages: tuple[StageLine, ...]) -> tuple[str, ...]:
         case State.WAITING if release.paused_at is not None:
             return (f"ctrain rollout resume {release.paused_at}", f"ctrain rollout abort {release.paused_at}")
         case State.WAITING:
-            return (f"ctrain approve {release.id} --stage {release.waits_for} --reason '...'", "ctrain run")
+            return (
+                f"ctrain approve {release.id} --stage {release.waits_for} --reason '...'",
+                f"ctrain resume {release.id}",
+            )
         case State.RUNNING:
-            return ("ctrain run",)
+            return (f"ctrain resume {release.id}",)
         case State.FAILED:
             return (f"ctrain logs {release.id}",)
         case State.REJECTED | State.UNDECIDED | State.INCONCLUSIVE:

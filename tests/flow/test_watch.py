@@ -12,7 +12,7 @@ from itertools import count, islice, pairwise, takewhile
 import pytest
 
 from ctrain.bake import BakeSettings
-from ctrain.errors import Conflict, ExitCode, NotAllowed
+from ctrain.errors import Conflict, ExitCode, NotAllowed, PlatformUnavailable
 from ctrain.flow.deliver import deliver
 from ctrain.flow.journal import Journal
 from ctrain.flow.watch import drawn
@@ -110,6 +110,21 @@ def test_a_canary_that_fails_gives_the_traffic_back(served: MemoryBackend, run: 
     assert splits(served, release) == [{"v1": 90, "v2": 10}, {"v1": 100}]
     assert "failed, at most 5.0% may" in release.why
     assert len(served.serving.endpoints[PROD.endpoint].deployments) == 1
+
+
+def test_a_platform_that_cannot_be_asked_is_no_evidence_against_a_version(served: MemoryBackend, run: Run) -> None:
+    """Every seventh question of a watch never reaches the endpoint: who was asked answered well, and that is all."""
+    score, asked = served.serving.score, count()
+
+    def unreachable(endpoint: str, request: Request) -> Answer:
+        split = len(live(served.serving.endpoints[endpoint].traffic)) == 2
+        if split and next(asked) % 7 == 0:
+            raise PlatformUnavailable("the endpoint could not be asked", why="no route to it", hint="try again")
+        return score(endpoint, request)
+
+    served.serving.score = unreachable  # type: ignore[method-assign]
+
+    assert second(served, run, CANARY).ending is Ending.DELIVERED
 
 
 def test_answers_that_change_are_caught_after_the_switch(served: MemoryBackend, run: Run) -> None:

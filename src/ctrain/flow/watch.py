@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ctrain.bake import Scores, Watched, judge
-from ctrain.errors import CtrainError, PlatformUnavailable
+from ctrain.errors import CtrainError, NoAnswer, PlatformUnavailable
 from ctrain.events import RolloutBegan, Watching
 from ctrain.flow.journal import Asking, Journal
 from ctrain.flow.judge import golden_of
@@ -26,6 +26,10 @@ LONGEST = 4
 
 READ_SECONDS = 15.0
 """How often the platform is asked for its counts; sooner where the watch is short."""
+
+
+UNASKED = Answer(0, b"", 0.0)
+"""In the place of an answer to a question that never reached the endpoint."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,24 @@ class Watch:
         """
         body = _one(golden, next(rows))
         answer = self._answer(Request(body, self.deployment))
-        seen = self._counted(seen, answer)
+        if answer is not UNASKED:
+            seen = self._counted(seen, answer)
         if live:
             through = self._answer(Request(_one(golden, next(rows))))
-            if through is None or through.deployment in (None, self.deployment):
+            if through is None or (through is not UNASKED and through.deployment in (None, self.deployment)):
                 seen = self._counted(seen, through)
-        if self.before is not None and self.stage.rollout.judge.compares:
+        if self.before is not None and self.stage.rollout.judge.compares and answer is not UNASKED:
             seen = self._compared(seen, answer, self._answer(Request(body, self.before)))
         return seen
 
     def _answer(self, request: Request) -> Answer | None:
+        """None where it was asked and did not answer, which counts against it; that it could not be asked does not."""
         try:
             return self.serving.score(self.stage.endpoint, request)
-        except PlatformUnavailable:
+        except NoAnswer:
             return None
+        except PlatformUnavailable:
+            return UNASKED
 
     def _counted(self, seen: Watched, answer: Answer | None) -> Watched:
         """An answer without a finite score is none: the smoke tests have seen that the model gives one for each row."""

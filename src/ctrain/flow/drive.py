@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ctrain import events, rollout
 from ctrain.errors import Conflict, NotAllowed, NotRestored, PlatformUnavailable
@@ -225,7 +225,12 @@ class _Driver:
         kept: frozenset[str] = frozenset()
         if tidies and endpoint is not None:
             kept = kept_at(self.stage, endpoint, self.journal.at, self.record)
-        return remembered(self.release, self.stage, endpoint, overdue=overdue, kept=kept)
+        seen = remembered(self.release, self.stage, endpoint, overdue=overdue, kept=kept)
+        given_up = self.record.rejected is not None or self.record.aborted is not None
+        if given_up and self.record.share == 0 and share == 0 and endpoint is not None and seen.before is not None:
+            # What has moved nothing gives nothing back: the stage may have been rolled back since it began.
+            return replace(seen, before=live(endpoint.traffic))
+        return seen
 
     def _mark(self, why: str) -> None:
         """What had live traffic and was taken off stays off; not what only made room for another release."""

@@ -35,6 +35,8 @@ class Calm:
         for person in self.world.schedule.people:
             if person.name not in self.ended:
                 self._visit(replace(person, name=f"again-{person.name}", patience=Patience()))
+        for stage in self.world.schedule.stages:
+            self._visit(Person(f"again-{stage.name}", Verb.GO_ON, 0.0, 1, stage.name, 0.0, 1))
         self._put_right()
         codes: list[ExitCode | None] = []
         for _ in range(ROUNDS):
@@ -132,6 +134,10 @@ class Calm:
             or any(p.touched for p in self.checker.past.values())
         ):
             return
+        if any(
+            event.what.kind == "abort_asked" and not event.what.superseded_by for event in self.world.ledger.appended
+        ):
+            return  # a person did not want it
         waits = self.world.schedule.stages[-1].approval == "required" and code is ExitCode.UNDECIDED
         if code is not ExitCode.DONE and not waits:
             self.checker.wrong(0, "the end", f"the newest commit is good, and ends in {code!r}")

@@ -22,6 +22,10 @@ CHANGES = {"create", "place", "route", "mirror", "remove"}
 """The calls that change a stage."""
 
 
+APART = 600.0
+"""Seconds that the clocks of two machines may be apart: so much earlier a `keep` may be over by one of them."""
+
+
 @dataclass(frozen=True)
 class Violation:
     """A promise that was not kept: which of the six (0: of the end), when, by whose call, and how."""
@@ -41,7 +45,7 @@ class Past:
 
     `old` is the deployment that last held all the traffic for its bake; `holds` the one that has all of it now, since
     `since`; `kept` are those that were replaced, until when each must stay. `excused` is what is wrong, and was brought
-    about by a stranger or by a call that came too late.
+    about by a stranger or by a call that came too late; `lost` the deployments that they took away.
     """
 
     served: bool = False
@@ -53,6 +57,7 @@ class Past:
     excused: set[Hashable] = field(default_factory=set)
     touched: bool = False
     given_up: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
 
 
 class Checker:
@@ -95,15 +100,24 @@ class Checker:
             self._secrets(who, words)
         if port == "serving" and stage is not None:
             late = not self._holds(who, stage)
+            if late and method == "remove":
+                self.past[stage.endpoint].lost.add(str(words[1]))
             self.counted["late effects"] += late
             self.look(who, stage, excused=late)
             self.world.serving.remember(stage.endpoint)
 
     def meddled(self, who: str, stage: Stage) -> None:
         """A stranger has changed an endpoint."""
-        self.past[stage.endpoint].touched = True
+        past = self.past[stage.endpoint]
+        past.touched = True
+        past.lost |= self._were(stage) - self.world.serving.endpoints[stage.endpoint].deployments.keys()
         self.look(who, stage, excused=True)
         self.world.serving.remember(stage.endpoint)
+
+    def _were(self, stage: Stage) -> set[str]:
+        """The deployments there before the last change."""
+        before = self.world.serving.past[stage.endpoint]
+        return set(before[-1][1].deployments) if before and before[-1][1] else set()
 
     def _listen(self, who: str) -> None:
         appended = self.world.ledger.appended
@@ -136,6 +150,7 @@ class Checker:
         past, where = self._at(stage)
         self._ripen(past, where, self.world.baton.now)
         past.given_up.add(deployment)
+        past.kept.pop(deployment, None)
         if past.old == deployment:
             past.old = past.older
 
@@ -162,6 +177,7 @@ class Checker:
             return
         before = self.world.serving.past[stage.endpoint]
         earlier = dict(before[-1][1].traffic) if before and before[-1][1] else {}
+        past.lost -= {name for name, one in seen.deployments.items() if _well(one)}
         self._remember(past, stage, seen, now)
         wrong = dict(self._wrong(past, stage, seen, now))
         for name, percent in seen.traffic.items():
@@ -188,6 +204,9 @@ class Checker:
             return
         if past.old is None or now - past.since >= bake_of(stage):
             past.old, past.older = past.holds, past.old
+            if past.older is not None:
+                past.kept[past.older] = now + seconds_of(stage.rollout.keep) - APART
+            past.kept.pop(past.old, None)
 
     def _wrong(self, past: Past, stage: Stage, seen: Endpoint, now: float) -> dict[Hashable, tuple[int, str]]:
         wrong: dict[Hashable, tuple[int, str]] = {}
@@ -199,11 +218,14 @@ class Checker:
                 wrong["sick", name] = (1, f"{name} carries {percent}% of {stage.name} and is not healthy")
             if percent and stage is self.world.schedule.stages[-1] and not self._passed(seen.deployments.get(name)):
                 wrong["unproven", name] = (4, f"{name} serves {stage.name}, and its model never passed the gate")
-        if past.old is not None and not _well(seen.deployments.get(past.old)):
+        if past.old is not None and past.old not in past.lost and not _well(seen.deployments.get(past.old)):
             wrong["old", past.old] = (
                 2,
                 f"{past.old} is gone from {stage.name}, before another one held 100% for its bake",
             )
+        for name, until in past.kept.items():
+            if now < until and name not in past.lost and not _well(seen.deployments.get(name)):
+                wrong["kept", name] = (2, f"{name} is gone from {stage.name}, {until - now:.0f} s before its time")
         return wrong
 
     def _passed(self, deployment: Deployment | None) -> bool:

@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from ctrain.errors import CtrainError, ExitCode, UsageError
 from ctrain.flow import deploy as deploying
+from ctrain.flow import steer
 from ctrain.flow.approve import approve
-from ctrain.flow.deliver import close, deliver
+from ctrain.flow.collect_garbage import collect_garbage
+from ctrain.flow.deliver import close, deliver, go_on
 from ctrain.flow.journal import Journal
 from ctrain.flow.open_release import lock_name
 from ctrain.flow.register import register
 from ctrain.flow.roll_back import newest_first, roll_back
 from ctrain.plan import Plan
 from ctrain.release import Release
+from ctrain.rollout import Stage
 from tests.builders import a_plan
 from tests.simulation.ports import Killed, Visit
 from tests.simulation.schedule import Commit, Person, Schedule, Verb
@@ -65,13 +68,41 @@ def _run(person: Person, schedule: Schedule, journal: Journal) -> ExitCode:
 def code_of(release: Release) -> ExitCode:
     """What the process ends with."""
     if release.ending is None:
-        return ExitCode.UNDECIDED if release.waits_for else ExitCode.DONE
+        return ExitCode.UNDECIDED if release.waits_for or release.paused_at else ExitCode.DONE
     return release.ending.exit_code
 
 
 def _rollback(person: Person, schedule: Schedule, journal: Journal) -> ExitCode:
-    stage = next(stage for stage in schedule.stages if stage.name == person.stage)
-    roll_back(stage, "it is asked for", journal, last=stage is schedule.stages[-1])
+    stage, version = _stage(person, schedule), person.about if person.verb is Verb.BACK_TO else None
+    roll_back(stage, "it is asked for", journal, last=stage is schedule.stages[-1], to=version)
+    return ExitCode.DONE
+
+
+def _stage(person: Person, schedule: Schedule) -> Stage:
+    return next(stage for stage in schedule.stages if stage.name == person.stage)
+
+
+def _resume(person: Person, schedule: Schedule, journal: Journal) -> ExitCode:
+    return code_of(go_on(_newest(person, schedule, journal), journal))
+
+
+def _pause(person: Person, schedule: Schedule, journal: Journal) -> ExitCode:
+    steer.pause(_stage(person, schedule), journal, who=person.name, reason="it looks odd")
+    return ExitCode.DONE
+
+
+def _go_on(person: Person, schedule: Schedule, journal: Journal) -> ExitCode:
+    steer.resume(_stage(person, schedule), journal, who=person.name, reason="it looks well")
+    return ExitCode.DONE
+
+
+def _abort(person: Person, schedule: Schedule, journal: Journal) -> ExitCode:
+    steer.abort(_stage(person, schedule), journal, who=person.name, reason="it looks bad")
+    return ExitCode.DONE
+
+
+def _collect(person: Person, schedule: Schedule, journal: Journal) -> ExitCode:
+    collect_garbage(schedule.stages, journal)
     return ExitCode.DONE
 
 
@@ -105,4 +136,10 @@ VERBS: dict[Verb, Callable[[Person, Schedule, Journal], ExitCode]] = {
     Verb.ROLLBACK: _rollback,
     Verb.APPROVE: _approve,
     Verb.DEPLOY: _deploy,
+    Verb.BACK_TO: _rollback,
+    Verb.PAUSE: _pause,
+    Verb.GO_ON: _go_on,
+    Verb.ABORT: _abort,
+    Verb.RESUME: _resume,
+    Verb.COLLECT: _collect,
 }

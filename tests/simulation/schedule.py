@@ -58,6 +58,27 @@ class Verb(StrEnum):
     ROLLBACK = "rollback"
     APPROVE = "approve"
     DEPLOY = "deploy"
+    BACK_TO = "rollback --to"
+    PAUSE = "rollout pause"
+    GO_ON = "rollout resume"
+    ABORT = "rollout abort"
+    RESUME = "resume"
+    COLLECT = "gc"
+
+
+CALLED: Mapping[Verb, int] = {
+    Verb.RUN: 4,
+    Verb.ROLLBACK: 4,
+    Verb.APPROVE: 2,
+    Verb.DEPLOY: 2,
+    Verb.BACK_TO: 1,
+    Verb.PAUSE: 2,
+    Verb.GO_ON: 2,
+    Verb.ABORT: 1,
+    Verb.RESUME: 2,
+    Verb.COLLECT: 2,
+}
+"""How often each is called, beside the run that each commit has."""
 
 
 class Meddling(StrEnum):
@@ -168,7 +189,7 @@ def draw(seed: int) -> Schedule:
         for one in commits
     ]
     for number in range(rng.randint(0, 8 - len(people))):
-        verb = rng.choice((Verb.RUN, Verb.RUN, Verb.ROLLBACK, Verb.ROLLBACK, Verb.APPROVE, Verb.DEPLOY))
+        verb = rng.choices(list(CALLED), weights=list(CALLED.values()))[0]
         about = rng.choice(commits).number
         name = f"{verb.value}-{number}"
         tries = rng.choice((1, 2, 3))
@@ -230,6 +251,7 @@ def _stage(name: str, rng: random.Random, *, last: bool) -> Stage:
             steps=rng.choice(((10, 100), (10, 50, 100), (50, 100))),
             bake=rng.choice(("30s", "60s", "150s")) if baked else "0s",
             mirror=rng.choice((0, 0, 10)) if baked else 0,
+            keep=rng.choice(("0s", "20m")),
             judge=judge,
         ),
     )

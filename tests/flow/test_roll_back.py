@@ -14,9 +14,10 @@ from ctrain.flow.deliver import deliver
 from ctrain.flow.journal import Journal
 from ctrain.flow.roll_back import going_back, roll_back, taken_back
 from ctrain.flow.status import status
+from ctrain.flow.steer import abort
 from ctrain.release import Ending
 from ctrain.rollout import live
-from ctrain.serving import DeploymentState
+from ctrain.serving import DeploymentSpec, DeploymentState
 from tests.builders import PROD, a_plan, outputs
 from tests.flow.conftest import Run
 from tests.flow.test_deliver import Killed, Mortal
@@ -166,3 +167,23 @@ def test_a_rollback_killed_at_any_call_goes_on_when_it_is_called_again(tmp_path:
         assert world.registry.champions["visits"].version == 2
         assert taken_back(world.registry.versions("visits")[2], world.ledger)
     assert death > 10
+
+
+def test_an_aborted_rollout_that_moved_nothing_does_not_undo_a_rollback(two_releases: MemoryBackend, run: Run) -> None:
+    """It began while version 2 served, and died; then 2 was rolled back, and is not brought back by the abort."""
+    world, place = two_releases, two_releases.serving.place
+    world.trainer.outputs = outputs(quality=0.98, champion=0.99)
+    third = a_plan(commit="third", stages=(PROD,), champion=world.registry.champion("visits"))
+
+    def deadly(endpoint: str, spec: DeploymentSpec) -> None:
+        raise KeyboardInterrupt
+
+    world.serving.place = deadly  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run(third)
+    world.serving.place = place  # type: ignore[method-assign]
+    back(world)
+
+    abort(PROD, Journal(world.ports, "anna", lambda _: None), who="anna", reason="it is late")
+
+    assert version_at_prod(world) == 1

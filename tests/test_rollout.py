@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctrain.bake import BakeSettings
@@ -321,6 +321,7 @@ def anything_seen(draw: st.DrawFn) -> Seen:
     )
 
 
+@settings(max_examples=60)
 @given(rollouts, anything_seen())
 def test_no_step_endangers_what_serves(wanted: Rollout, seen: Seen) -> None:
     """Whatever is seen: a split sums to 100 and goes to what is healthy, and nothing that serves or is kept goes."""
@@ -355,6 +356,7 @@ def test_no_step_endangers_what_serves(wanted: Rollout, seen: Seen) -> None:
             pass
 
 
+@settings(max_examples=60)
 @given(rollouts, anything_seen())
 def test_what_served_before_stays_until_the_bake_is_over(wanted: Rollout, seen: Seen) -> None:
     """Nothing of it is removed, and the promotion waits for every watch that was asked for, and for every person."""
@@ -370,6 +372,7 @@ def test_what_served_before_stays_until_the_bake_is_over(wanted: Rollout, seen: 
         assert all(name in seen.endpoint.deployments or name in seen.missed for name in seen.before)
 
 
+@settings(max_examples=60)
 @given(rollouts, anything_seen())
 def test_the_next_share_waits_for_its_watch_and_its_person(wanted: Rollout, seen: Seen) -> None:
     """More traffic comes only after the share before it was watched, passed, and, where its step says so, let go on."""
@@ -382,6 +385,7 @@ def test_the_next_share_waits_for_its_watch_and_its_person(wanted: Rollout, seen
         assert share not in wanted.settings.pauses or share in seen.resumed
 
 
+@settings(max_examples=60)
 @given(rollouts, anything_seen())
 def test_what_was_given_up_gets_no_traffic_again(wanted: Rollout, seen: Seen) -> None:
     """Once rejected, no step places, watches or promotes it; and its log is fetched only once it serves nobody."""
@@ -396,6 +400,7 @@ def test_what_was_given_up_gets_no_traffic_again(wanted: Rollout, seen: Seen) ->
         assert live(seen.endpoint.traffic) == seen.before
 
 
+@settings(max_examples=60)
 @given(rollouts, anything_seen())
 def test_a_pause_changes_nothing_and_stops_nothing_from_being_taken_back(wanted: Rollout, seen: Seen) -> None:
     """While a person's pause stands, the only steps are those that protect what serves."""
@@ -407,6 +412,7 @@ def test_a_pause_changes_nothing_and_stops_nothing_from_being_taken_back(wanted:
         assert not isinstance(action, Place) or share > 0
 
 
+@settings(max_examples=60)
 @given(rollouts, anything_seen())
 def test_an_abort_always_leads_back(wanted: Rollout, seen: Seen) -> None:
     """A person says how it shall be: the version is given up at once, whatever somebody else did."""
@@ -416,6 +422,7 @@ def test_an_abort_always_leads_back(wanted: Rollout, seen: Seen) -> None:
         assert not isinstance(action, Yield | Pause | Place | Smoke | Watch | Done)
 
 
+@settings(max_examples=60)
 @given(rollouts, anything_seen())
 def test_a_foreign_change_is_never_written_over(wanted: Rollout, seen: Seen) -> None:
     """Where somebody else changed what this rollout goes by, no step changes anything, but for a person's abort."""

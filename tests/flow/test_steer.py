@@ -26,7 +26,7 @@ from tests.flow.conftest import Run
 from tests.memory import MemoryBackend, MemoryServing, echo
 
 JUDGE = BakeSettings(errors=0.05, per_second=2.0, min_requests=20)
-CANARY = RolloutSettings("canary", steps=(10, 50, 100), bake="60s", judge=JUDGE)
+CANARY = RolloutSettings("canary", steps=(10, 50, 100), bake="15s", judge=JUDGE)
 PAUSING = replace(CANARY, steps=(10, Step(50, pause=True), 100))
 ENDPOINT = PROD.endpoint
 
@@ -111,7 +111,7 @@ def test_a_pause_is_noticed_by_who_drives(served: MemoryBackend, run: Run) -> No
         pause(prod(CANARY), a_person(served), who="anna", reason="lunch")
         asked.append(served.clock.monotonic())
 
-    meanwhile(served, 60, act)
+    meanwhile(served, 20, act)
 
     release = run(second(served, CANARY))
 
@@ -123,7 +123,7 @@ def test_a_pause_is_noticed_by_who_drives(served: MemoryBackend, run: Run) -> No
 
 def test_a_watch_that_a_pause_cut_off_begins_again(served: MemoryBackend, run: Run) -> None:
     """Half an observation is no evidence; a pause that was asked for does not stand for the pause of a step."""
-    meanwhile(served, 190, lambda: pause(prod(PAUSING), a_person(served), who="anna", reason="lunch"))
+    meanwhile(served, 50, lambda: pause(prod(PAUSING), a_person(served), who="anna", reason="lunch"))
     assert run(second(served, PAUSING)).stages["prod"].paused == "anna asked for it: lunch"
     assert split(served) == {"v1": 50, "v2": 50}
 
@@ -147,7 +147,7 @@ def test_an_abort_is_noticed_by_who_drives(served: MemoryBackend, run: Run, monk
         except StillRunning as left:  # who drives is this very process here: it goes on once we have given up waiting
             asked.append(left)
 
-    meanwhile(served, 60, act)
+    meanwhile(served, 20, act)
 
     release = run(second(served, CANARY))
 
@@ -158,7 +158,7 @@ def test_an_abort_is_noticed_by_who_drives(served: MemoryBackend, run: Run, monk
 
 def test_an_abort_outlives_a_driver_that_hangs(served: MemoryBackend, run: Run) -> None:
     """Its lock runs out by itself; then whoever asked does it, and the driver that wakes up writes nothing more."""
-    meanwhile(served, 60, lambda: abort(prod(CANARY), a_person(served), who="anna", reason="complaints"))
+    meanwhile(served, 20, lambda: abort(prod(CANARY), a_person(served), who="anna", reason="complaints"))
 
     with pytest.raises(Conflict, match="lost"):
         run(second(served, CANARY))
@@ -192,7 +192,7 @@ def test_where_nothing_is_under_way_nothing_is_asked(served: MemoryBackend, act:
 
 def test_what_goes_on_cannot_be_resumed(served: MemoryBackend, run: Run) -> None:
     """Only what was paused waits for a person."""
-    meanwhile(served, 60, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    meanwhile(served, 20, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run(second(served, CANARY))
 
@@ -211,7 +211,7 @@ def test_the_traffic_goes_back_before_the_log_is_fetched(served: MemoryBackend, 
     served.serving.logs = no_log  # type: ignore[method-assign]
     asked = count()
     served.serving.model = lambda spec, request: (
-        Answer(500, b"", 0.001, spec.name) if spec.model_version == 2 and next(asked) > 40 else echo(spec, request)
+        Answer(500, b"", 0.001, spec.name) if spec.model_version == 2 and next(asked) > 15 else echo(spec, request)
     )
 
     release = run(second(served, CANARY))
@@ -258,7 +258,7 @@ def torn(world: MemoryBackend, tries: int) -> None:
     world.serving = made
     asked = count()
     made.model = lambda spec, request: (
-        Answer(500, b"", 0.001, spec.name) if spec.model_version == 2 and next(asked) > 40 else echo(spec, request)
+        Answer(500, b"", 0.001, spec.name) if spec.model_version == 2 and next(asked) > 15 else echo(spec, request)
     )
 
 
@@ -300,7 +300,7 @@ def test_a_stage_that_was_not_restored_is_restored_by_an_abort(served: MemoryBac
     asked = count()
 
     def model(spec: DeploymentSpec, request: Request) -> Answer:
-        if spec.model_version == 2 and next(asked) > 40:
+        if spec.model_version == 2 and next(asked) > 15:
             sick(served, 1)
             return Answer(500, b"", 0.001, spec.name)
         return echo(spec, request)
@@ -329,7 +329,7 @@ def test_a_paused_rollout_keeps_others_out(served: MemoryBackend, run: Run) -> N
 
 def test_a_rollout_that_was_left_is_taken_back_before_another_one_begins(served: MemoryBackend, run: Run) -> None:
     """A failure of the third must not bring the second's share back. Who made room is not marked."""
-    meanwhile(served, 60, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    meanwhile(served, 20, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run(second(served, CANARY))
     served.serving.model = echo
@@ -346,14 +346,14 @@ def test_a_rollout_that_was_left_is_taken_back_before_another_one_begins(served:
 
 def test_who_does_without_what_was_removed_says_so(served: MemoryBackend, run: Run) -> None:
     """The old deployment went away in the midst: the run stops, and goes on once a person lets it."""
-    blue_green = RolloutSettings("blue_green", bake="60s", judge=JUDGE)
+    blue_green = RolloutSettings("blue_green", bake="15s", judge=JUDGE)
 
     def removes() -> None:
         seen = served.serving.endpoints[ENDPOINT]
         left = {name: one for name, one in seen.deployments.items() if one.model_version == 2}
         served.serving.endpoints[ENDPOINT] = replace(seen, deployments=left, traffic=live(seen.traffic))
 
-    meanwhile(served, 60, removes)
+    meanwhile(served, 20, removes)
     with pytest.raises(Conflict, match="somebody else changes") as told:
         run(second(served, blue_green))
     assert "kept for a rollback, was removed" in told.value.why
@@ -373,7 +373,7 @@ def test_somebodys_mirror_stops_a_watch_within_seconds(served: MemoryBackend, ru
         served.serving.endpoints[ENDPOINT] = replace(seen, mirror={name: 20})
         changed.append(served.clock.monotonic())
 
-    meanwhile(served, 60, mirrors)
+    meanwhile(served, 20, mirrors)
 
     with pytest.raises(Conflict, match="somebody else changes") as told:
         run(second(served, replace(CANARY, bake="600s")))

@@ -63,7 +63,7 @@ class Build:
     def cancel(self) -> None:
         self.cancelling.cancel()
 
-    def wait(self, seconds: float = 300.0) -> Build:
+    def wait(self, seconds: float = 900.0) -> Build:
         """Until it has ended. What the service would refuse is raised here."""
         if not self._done.wait(seconds):
             self.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,8 @@ class _Called:
     secrets: Mapping[str, str]
     permissions: Permissions
     groups: tuple[str, ...] = ()
+    anew: bool = False
+    """Whether all its jobs run again, as one that they come after does."""
 
 
 class Run:
@@ -61,7 +63,7 @@ class Run:
         """As a person or a newer run does."""
         self.cancelling.cancel()
 
-    def wait(self, seconds: float = 300.0) -> Run:
+    def wait(self, seconds: float = 900.0) -> Run:
         """Until it has ended. What the service would refuse is raised here."""
         if not self._done.wait(seconds):
             self.cancel()
@@ -77,7 +79,7 @@ class Run:
         return "\n".join([f"{self.workflow.name} {self.event.name}: {self.conclusion} ({told})", *parts])
 
     def prepare_again(self) -> None:
-        """Re-run failed jobs: those that succeeded keep their results; the commit and the event are the same."""
+        """Re-run failed jobs, and what comes after them; others keep their results. Commit and event are the same."""
         self.attempt += 1
         self._kept = {name: one for name, one in self.results.items() if one.result == "success"}
         self.jobs = {name: job for name, job in self.jobs.items() if name in self._kept}
@@ -126,7 +128,9 @@ class Run:
             needs = {other: futures[other].result() for other in listed(job.get("needs"))}
             before = {other: futures[other].result() for other in _ancestors(called.workflow, name)}
             path = called.prefix + name
-            result = self._kept.get(path) or self._job(called, name, needs, before)
+            anew = called.anew or not all(called.prefix + other in self._kept for other in before)
+            kept = None if anew else self._kept.get(path)
+            result = kept or self._job(replace(called, anew=anew), name, needs, before)
             self.results[path] = result
             futures[name].set_result(result)
         except BaseException as problem:  # noqa: BLE001  handed on to whoever needs the job
@@ -191,7 +195,9 @@ class Run:
             if strange := set(secrets) - set(takes.get("secrets") or {}):
                 raise BadWorkflow(f"{job['uses']} takes no secret {', '.join(strange)}")
         contexts = {key: scope.contexts[key] for key in ("github", "vars")}
-        inner = _Called(workflow, f"{path}/", Scope({**contexts, "inputs": inputs}), secrets, granted, called.groups)
+        inner = _Called(
+            workflow, f"{path}/", Scope({**contexts, "inputs": inputs}), secrets, granted, called.groups, called.anew
+        )
         group = self.hub.group(workflow.concurrency, inner.scope)
         if group and group in called.groups:
             raise BadWorkflow(f"{path}: canceling since a deadlock for the concurrency group {group} was detected")

@@ -53,11 +53,18 @@ def on_github(
     root: Path, service: GitHubService, *words: str, changed: Mapping[str, str] | None = None, **settings: Any
 ) -> OnGitHub:
     """`words` are for `ctrain init`. ctrain is not installed anew in every job: a story of its own does that."""
+    repository, machine = _repository(root, ["--ci", "github", *words], changed or {})
+    return put_on_github(repository, root / "github", service, machine, **settings)
+
+
+def put_on_github(
+    repository: Repository, home: Path, service: GitHubService, machine: Mapping[str, str], **settings: Any
+) -> OnGitHub:
+    """A repository that has its CI files, with the environment of a fresh job."""
 
     def tell(token: str, job: JobRun) -> None:
         service.tokens[token] = job.permissions
 
-    repository, machine = _repository(root, ["--ci", "github", *words], changed or {})
     setup = dict.fromkeys((".github/actions/setup", ".github/actions/ctrain-setup"), _at_hand)
     wanted = {
         "published": {PUBLISHED: CHECKOUT},
@@ -66,7 +73,7 @@ def on_github(
         "on_token": tell,
         **settings,
     }
-    return OnGitHub(repository, GitHub(repository.root, root / "github", machine, **wanted))
+    return OnGitHub(repository, GitHub(repository.root, home, machine, **wanted))
 
 
 def on_devops(
@@ -74,11 +81,18 @@ def on_devops(
 ) -> OnDevOps:
     """The same."""
     repository, machine = _repository(root, ["--ci", "azure-devops", *words], changed or {})
+    return put_on_devops(repository, root / "devops", service, machine, **settings)
+
+
+def put_on_devops(
+    repository: Repository, home: Path, service: DevOpsService, machine: Mapping[str, str], **settings: Any
+) -> OnDevOps:
+    """The same."""
     setup = {"Install ctrain": lambda job: job.log.paths.append(str(VENV))}
     there = {"System.CollectionUri": f"{service.url}/team/", "Build.Repository.ID": devops_service.REPOSITORY}
     wanted = {"published": {PUBLISHED: CHECKOUT}, "instead": setup, "token": devops_service.TOKEN, **settings}
     wanted["predefined_more"] = {**there, "System.TeamProjectId": devops_service.PROJECT}
-    return OnDevOps(repository, AzureDevOps(repository.root, root / "devops", machine, **wanted))
+    return OnDevOps(repository, AzureDevOps(repository.root, home, machine, **wanted))
 
 
 def _at_hand(job: JobRun) -> None:
@@ -100,7 +114,7 @@ def _change(repository: Repository, branch: str, old: str, new: str, file: str) 
     repository.git("checkout", "--quiet", "main")
 
 
-def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 300.0) -> None:
     """Wait for something to become true."""
     limit = time.monotonic() + seconds
     while not holds():

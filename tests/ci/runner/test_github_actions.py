@@ -200,15 +200,18 @@ def test_failed_jobs_are_run_again_and_others_keep_what_they_said(hub: Hub) -> N
     second = job(
         "second", '{run: "echo ${{ needs.first.outputs.n }}; test $GITHUB_RUN_ATTEMPT = 2"}', more="    needs: first\n"
     )
-    hub_ = hub(workflow(first + second))
+    third = job("third", "{run: echo cleaned}", more="    needs: second\n    if: failure()\n")
+    hub_ = hub(workflow(first + second + third))
     (run,) = hub_.push()
     assert run.wait().conclusion == "failure"
+    assert run.results["third"].result == "success"
     said = run.results["first"].outputs
 
     hub_.rerun_failed(run)
 
     assert run.wait().conclusion == "success", run.text()
     assert run.results["first"].outputs == said
+    assert run.results["third"].result == "skipped"
 
 
 def test_an_environment_waits_for_a_person(hub: Hub) -> None:

@@ -218,6 +218,26 @@ def test_09_a_training_that_outlives_its_job_is_carried_on_by_the_next(tmp_path:
         story.repository.down()
 
 
+@long
+def test_10_of_two_merges_the_newer_one_stays(tmp_path: Path, service: GitHubService) -> None:
+    """They run side by side: one waits for the other's lock, and an older commit never takes a newer one's place."""
+    story = on_github(tmp_path, service, changed={"code/train.py": SLOW})
+    try:
+        (older,) = story.hub.push()
+        until(lambda: "submitting" in story.repository.kinds())
+        story.repository.edit("ctrain.yaml", "factor: 0.9", "factor: 0.3")
+
+        (newer,) = story.hub.push()
+
+        ended(newer, "success")
+        older.wait()
+        last = newer.jobs["ctrain/stage-2/ctrain"].outputs["model"]
+        assert story.repository.champion() == int(last.partition(":")[2])
+        assert set(story.repository.serving().values()) == {story.repository.champion()}
+    finally:
+        story.repository.down()
+
+
 def _job_of(story: OnGitHub, trigger: str, place: int) -> dict[str, Any]:
     told = story.repository.ctrain("history", "--json").document["history"]
     names = [one["release"] for one in reversed(told) if one["release"].startswith(trigger)]

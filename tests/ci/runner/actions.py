@@ -70,15 +70,22 @@ def cache_restore(job: JobRun, inputs: Inputs) -> Outputs:
         inputs["key"], [one for one in inputs.get("restore-keys", "").split("\n") if one.strip()]
     )
     if found is not None:
-        shutil.copytree(found, job.workspace, dirs_exist_ok=True)
+        for name, root in _roots(job).items():
+            if (found / name).exists():
+                shutil.copytree(found / name, root, dirs_exist_ok=True, symlinks=True)
     hit = found is not None and found.name == job.hub.cache.name(inputs["key"])
     return {"cache-hit": str(hit).lower(), "cache-primary-key": inputs["key"]}
 
 
 def cache_save(job: JobRun, inputs: Inputs) -> Outputs:
     """An entry is written once and never changed."""
-    job.hub.cache.keep(inputs["key"], job.workspace, inputs["path"].split("\n"))
+    job.hub.cache.keep(inputs["key"], _roots(job), inputs["path"].split("\n"))
     return {}
+
+
+def _roots(job: JobRun) -> Mapping[str, Path]:
+    """What a path of a cache may be within: the runner's temporary folder, and the job's checkout."""
+    return {"temp": job.temporary, "work": job.workspace}
 
 
 def cache(job: JobRun, inputs: Inputs) -> Outputs:

@@ -82,6 +82,7 @@ class AzureJob:
         self.variables: dict[str, _Variable] = {}
         self.scope = scope
         self.step_name = ""
+        self.after_success: list[Callable[[], object]] = []
         for name, value in {**hub.predefined(build), **self._own()}.items():
             self.variables[name.lower()] = _Variable(name, value, fixed=True)
         token = hub.token_of(self)
@@ -142,6 +143,9 @@ class AzureJob:
             self._step(one, f"{self.path}, step {place + 1}")
         if self.cancelling.asked:
             self.result = "Canceled"
+        elif self.result in GOOD:
+            for act in self.after_success:
+                act()
 
     def _contexts(self, *, canceled: bool | None = None) -> Scope:
         asked = self.cancelling.asked if canceled is None else canceled

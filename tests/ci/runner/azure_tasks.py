@@ -36,9 +36,9 @@ def _cache(job: AzureJob, inputs: Inputs, step: Step, title: str, cancelling: Ca
     folder = Path(inputs["path"])
     kept = job.hub.cache.find(key, [])
     if kept is not None:
-        shutil.copytree(kept, folder, dirs_exist_ok=True)
-    elif folder.exists():
-        job.hub.cache.keep(key, folder, ["."])
+        shutil.copytree(kept / "work", folder, dirs_exist_ok=True, symlinks=True)
+    else:
+        job.after_success.append(lambda: job.hub.cache.keep(key, {"work": folder}, ["."]))
     return AzureStep(title, "Succeeded")
 
 

@@ -59,13 +59,16 @@ class Cache:
         found = [*exact, *near]
         return self.folder / self.name(found[0]) if found else None
 
-    def keep(self, key: str, root: Path, paths: list[str]) -> None:
+    def keep(self, key: str, roots: Mapping[str, Path], paths: list[str]) -> None:
+        """Each path under the root that it is within; what is no whole path is within the root `work`."""
         if self.find(key, []):
             return
         for path in filter(None, map(str.strip, paths)):
-            source = root / Path(path).expanduser()
-            if source.is_relative_to(root) and source.exists():
-                shutil.copytree(source, self.folder / self.name(key) / source.relative_to(root), symlinks=True)
+            source = roots["work"] / path
+            name = next(name for name, root in roots.items() if source.is_relative_to(root))
+            if source.exists():
+                inner = source.relative_to(roots[name])
+                shutil.copytree(source, self.folder / self.name(key) / name / inner, symlinks=True)
         index = self.folder / "keys.json"
         keys = json.loads(index.read_text()) if index.exists() else []
         if (self.folder / self.name(key)).exists():

@@ -17,7 +17,7 @@ from ctrain.flow.status import status
 from ctrain.flow.steer import abort
 from ctrain.release import Ending
 from ctrain.rollout import live
-from ctrain.serving import DeploymentSpec, DeploymentState
+from ctrain.serving import DeploymentSpec, DeploymentState, Traffic
 from tests.builders import PROD, a_plan, outputs
 from tests.flow.conftest import Run
 from tests.flow.test_deliver import Killed, Mortal
@@ -187,3 +187,21 @@ def test_an_aborted_rollout_that_moved_nothing_does_not_undo_a_rollback(two_rele
     abort(PROD, Journal(world.ports, "anna", lambda _: None), who="anna", reason="it is late")
 
     assert version_at_prod(world) == 1
+
+
+def test_a_version_whose_rollout_came_to_no_end_is_no_way_back(two_releases: MemoryBackend, run: Run) -> None:
+    """It is there, healthy, and nobody has seen it serve."""
+    world, route = two_releases, two_releases.serving.route
+    world.trainer.outputs = outputs(quality=0.98, champion=0.99)
+
+    def deadly(endpoint: str, traffic: Traffic) -> None:
+        raise KeyboardInterrupt
+
+    world.serving.route = deadly  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run(a_plan(commit="third", stages=(PROD,), champion=world.registry.champion("visits")))
+    world.serving.route = route  # type: ignore[method-assign]
+
+    with pytest.raises(Conflict, match="never served"):
+        roll_back(PROD, "try it", Journal(world.ports, "anna", lambda _: None), last=True, to=3)
+    assert version_at_prod(world) == 2

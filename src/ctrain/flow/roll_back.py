@@ -146,16 +146,21 @@ def newest_first(ledger: LedgerReader) -> Iterator[Release]:
 def _of_version(to: int, stage: Stage, endpoint: Endpoint, release: Release, journal: Journal) -> Traffic:
     """All of the traffic for the deployment of that version, which must be there and not have been rolled back."""
     model = release.plan.model
-    found = [one.name for one in endpoint.deployments.values() if (one.model, one.model_version) == (model, to)]
+    there = [one.name for one in endpoint.deployments.values() if (one.model, one.model_version) == (model, to)]
+    found = [name for name in there if any(_brought(one, stage, name) for one in newest_first(journal.at.ledger))]
     version = next((one for one in journal.at.registry.versions(model) if one.version == to), None)
     taken = taken_back(version, journal.at.ledger).get(stage.name) if version else None
     if not found or taken is not None:
         raise Conflict(
             f"{stage.name} cannot be rolled back to {model}:{to}",
-            why=f"it was rolled back there itself: {taken}" if taken else "no deployment of it is there any more",
+            why=f"it was rolled back there itself: {taken}" if taken else _why_not(there),
             hint="see `ctrain status` for what is there; deploy an earlier commit with `ctrain run`",
         )
     return {found[0]: 100}
+
+
+def _why_not(there: Collection[str]) -> str:
+    return "it has never served there: its rollout came to no end" if there else "no deployment of it is there any more"
 
 
 def _target(stage: Stage, endpoint: Endpoint, release: Release, before: Traffic) -> Traffic:

@@ -110,7 +110,7 @@ class _Driver:
         for _ in range(DOUBTS):
             endpoint = self._look()
             now = live(endpoint.traffic) if endpoint is not None else {}
-            if not now or now == live(record.before or {}) or record.deployment in now:
+            if endpoint is None or now == live(record.before or {}) or record.deployment in now:
                 return
             self.journal.at.clock.sleep(POLL_SECONDS)
         self._tell(events.RolloutBegan(self.stage.name, record.deployment, now))

@@ -63,8 +63,9 @@ def abort(stage: Stage, journal: Journal, *, who: str, reason: str) -> Release:
     not restored. Raises UsageError where there is nothing to abort, and StillRunning where who drives has not done it
     in time.
     """
-    release = last_rollout(stage, journal.at.ledger)
-    if release is None or not (not_restored(release, stage) or under_way(stage, journal.at.ledger)):
+    driven = under_way(stage, journal.at.ledger)
+    release = driven or last_rollout(stage, journal.at.ledger)
+    if release is None or not (driven or not_restored(release, stage)):
         raise _nothing(stage)
     asked = AbortAsked(stage.name, who, reason)
     if release.stages[stage.name].aborted is None:

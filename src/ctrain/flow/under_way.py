@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from ctrain.flow.roll_back import newest_first
 from ctrain.ports import Backend, LedgerReader
@@ -13,6 +14,10 @@ from ctrain.rollout import Past, Stage
 from ctrain.serving import Endpoint
 
 _EVER = datetime.min.replace(tzinfo=UTC)
+
+
+NEWEST = 50
+"""Among so many releases one is looked for whose rollout is under way: each is a read of the ledger."""
 
 
 def last_rollout(stage: Stage, ledger: LedgerReader) -> Release | None:
@@ -25,9 +30,15 @@ def last_rollout(stage: Stage, ledger: LedgerReader) -> Release | None:
 
 
 def under_way(stage: Stage, ledger: LedgerReader) -> Release | None:
-    """The release whose rollout at the stage has come to no end: driven by somebody now, left, or paused."""
-    release = last_rollout(stage, ledger)
-    return release if release is not None and not release.ended and release.stages[stage.name].under_way else None
+    """The release whose rollout at the stage has come to no end: driven by somebody now, left, or paused.
+
+    It need not be the newest that went there: one that was opened later may have had its turn before.
+    """
+    for release in islice(newest_first(ledger), NEWEST):
+        record = release.stage(stage.name)
+        if record is not None and record.under_way and not release.ended:
+            return release
+    return None
 
 
 def not_restored(release: Release, stage: Stage) -> bool:
@@ -41,20 +52,22 @@ def remember(stage: Stage, releases: Iterable[Release]) -> dict[str, Past]:
     told = [(one, record) for one in releases if (record := one.stage(stage.name)) and record.before is not None]
     told.sort(key=lambda pair: pair[1].began or _EVER)
     past: dict[str, Past] = {}
-    for place, (release, record) in enumerate(told):
-        open_still = place == len(told) - 1 and record.under_way and not release.ended
+    for release, record in told:
         known = past.get(record.deployment)
+        under_way = record.under_way and not release.ended
         past[record.deployment] = Past(
             release.id,
-            needed=open_still,
+            needed=under_way or (known is not None and known.needed),
             given_up=None if record.promoted else record.rejected,
             served=record.promoted is not None or (known is not None and known.served),
             taken_off=record.rolled_back_at or (known.taken_off if known else None),
         )
+    for release, record in told:  # once all are known: their order is that of clocks, which may be minutes apart
         for name in record.before or ():
             if name in past and name != record.deployment:
-                off = record.promoted or past[name].taken_off
-                past[name] = replace(past[name], needed=open_still or past[name].needed, taken_off=off)
+                known, under_way = past[name], record.under_way and not release.ended
+                off = max(record.promoted or _EVER, known.taken_off or _EVER)
+                past[name] = replace(known, needed=under_way or known.needed, taken_off=None if off == _EVER else off)
     return past
 
 

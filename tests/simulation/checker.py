@@ -152,7 +152,7 @@ class Checker:
         past.given_up.add(deployment)
         past.kept.pop(deployment, None)
         if past.old == deployment:
-            past.old = past.older
+            past.old = past.older if past.older != deployment else None
 
     def _took_over(self, release: str, stage: str) -> str | None:
         """Which deployment that release brought to the stage: read off its events."""

@@ -43,10 +43,10 @@ def schemas(roots: Iterable[Path], work: Path) -> str:
 
 
 def _for_schema(file: Path, to: Path) -> Path:
-    """The file without two things that Azure Pipelines takes and its published schema does not have.
+    """The file without three things that Azure Pipelines takes and its published schema does not have.
 
-    A task's `target`, and a step's name that is a template expression. Source: "steps.task definition", "target
-    definition" and "Template expressions", Microsoft Learn.
+    A task's `target`, and a step's name or `continueOnError` that is a template expression. Source: "steps.task
+    definition", "target definition" and "Template expressions", Microsoft Learn.
     """
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     to.write_text(yaml.safe_dump(_known(content)), encoding="utf-8")
@@ -64,6 +64,8 @@ def _known(value: Any) -> Any:
             kept.pop("target", None)
         if str(kept.get("name", "")).startswith("${{"):
             kept["name"] = "name"
+        if str(kept.get("continueOnError", "")).startswith("${{"):
+            kept["continueOnError"] = True
     return kept
 
 

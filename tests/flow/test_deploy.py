@@ -195,3 +195,29 @@ def test_a_deployment_that_still_comes_up_is_not_judged(world: MemoryBackend, ru
     world.serving = LaggingServing(clock=world.clock)
 
     assert run(a_plan(stages=(DEV,))).ending is Ending.DELIVERED
+
+
+@dataclass
+class ForgetfulServing(MemoryServing):
+    """Once version 2 is up, one look tells of when it had all of the traffic, as it had in an earlier rollout."""
+
+    told: bool = False
+
+    def look(self, endpoint: str) -> Endpoint | None:
+        seen = super().look(endpoint)
+        new = [name for name, one in seen.deployments.items() if one.model_version == 2 and one.healthy] if seen else []
+        if seen is None or self.told or not new:
+            return seen
+        self.told = True
+        return replace(seen, traffic={new[0]: 100})
+
+
+def test_a_version_is_not_judged_by_the_answers_of_the_one_that_serves(world: MemoryBackend, run: Run) -> None:
+    """It was thought to have the traffic, and had not: that the other one answered says nothing of it."""
+    world.serving = ForgetfulServing(clock=world.clock)
+    run(a_plan(stages=(PROD,)))
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+
+    second = run(a_plan(commit="second", stages=(PROD,), champion=world.registry.champion("visits")))
+
+    assert second.ending is Ending.DELIVERED

@@ -14,7 +14,11 @@ from ctrain.flow.watch import watch
 from ctrain.plan import Deploy
 from ctrain.release import Release
 from ctrain.rollout import Rollout, Stage, deployment_of
-from ctrain.serving import DeploymentSpec, DeploymentState, Endpoint
+from ctrain.serving import DeploymentSpec, DeploymentState
+
+POLL_SECONDS = 0.1
+DOUBTS = 3
+"""So many looks in a row must bear out what a smoke test took for granted, before its fail is believed."""
 
 Effect = (
     rollout.Create
@@ -59,8 +63,8 @@ def act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Rel
             serving.place(endpoint, there)
         case rollout.Smoke(deployment, live):
             verdict = smoke_test(release.id, stage, deployment, journal, live=live)
-            if not verdict.passed and _comes_up(serving.look(endpoint), deployment):
-                return release  # a look had told of an earlier one of that name: there is nothing to judge yet
+            if not verdict.passed and not _as_asked(stage, deployment, journal, live=live):
+                return release  # a look had told of what was: there is nothing to judge yet
             return journal.record(release.id, events.Smoked(name, deployment, live, verdict))
         case rollout.Shift(traffic):
             journal.record(release.id, events.Shifting(name, traffic))
@@ -113,6 +117,14 @@ def refuse_changed_code(step: Deploy) -> None:
         )
 
 
-def _comes_up(endpoint: Endpoint | None, deployment: str) -> bool:
-    one = endpoint.deployments.get(deployment) if endpoint is not None else None
-    return one is not None and one.state in (DeploymentState.CREATING, DeploymentState.UPDATING)
+def _as_asked(stage: Stage, deployment: str, journal: Journal, *, live: bool) -> bool:
+    """Whether it was up and, to be asked as users do, had all of the traffic, by each of a few looks."""
+    for _ in range(DOUBTS):
+        endpoint = journal.at.serving(stage).look(stage.endpoint)
+        one = endpoint.deployments.get(deployment) if endpoint is not None else None
+        if one is not None and one.state in (DeploymentState.CREATING, DeploymentState.UPDATING):
+            return False
+        if live and endpoint is not None and endpoint.traffic.get(deployment, 0) < 100:
+            return False
+        journal.at.clock.sleep(POLL_SECONDS)
+    return True

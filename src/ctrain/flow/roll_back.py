@@ -25,9 +25,9 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool, to: int |
     """The release whose version was taken off the stage; at the last stage the champion moves back as well.
 
     It goes back to what served before, or to the version `to`; never to a version that was itself rolled back there:
-    without `to` it goes back beyond that. It is recorded before anything moves, and where one that was begun has not
-    come to its end, it is that one that goes on: a second call must not take off what the first one brought back.
-    Raises Conflict where there is nothing to go back to, and NotRestored where it could not be done.
+    without `to` it goes back beyond that. It is marked and recorded before anything moves, and where one that was begun
+    has not come to its end, it is that one that goes on: a second call must not take off what the first one brought
+    back. Raises Conflict where there is nothing to go back to, and NotRestored where it could not be done.
     """
     journal.lock(stage.lock)
     ledger = journal.at.ledger
@@ -47,8 +47,8 @@ def roll_back(stage: Stage, why: str, journal: Journal, *, last: bool, to: int |
     kept = [name for name in before if name in endpoint.deployments]
     endpoint = revive(release, stage, kept, journal)
     target = _target(stage, endpoint, release, before)
-    journal.record(release.id, events.RolledBack(stage.name, ", ".join(target), why, begun=True))
     mark(release, stage, why, journal, target)
+    journal.record(release.id, events.RolledBack(stage.name, ", ".join(target), why, begun=True))
     journal.record(release.id, events.Shifting(stage.name, target))
     journal.at.serving(stage).route(stage.endpoint, dict.fromkeys(endpoint.traffic, 0) | dict(target))
     journal.record(release.id, events.Shifted(stage.name, target))

@@ -205,7 +205,8 @@ class Checker:
         if past.old is None or now - past.since >= bake_of(stage):
             past.old, past.older = past.holds, past.old
             if past.older is not None:
-                past.kept[past.older] = now + seconds_of(stage.rollout.keep) - APART
+                ripe = past.since + bake_of(stage)
+                past.kept[past.older] = ripe + seconds_of(stage.rollout.keep) - APART
             past.kept.pop(past.old, None)
 
     def _wrong(self, past: Past, stage: Stage, seen: Endpoint, now: float) -> dict[Hashable, tuple[int, str]]:

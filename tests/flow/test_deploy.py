@@ -145,6 +145,36 @@ def test_a_version_that_was_rolled_back_leaves_the_stage_it_was_on_its_way_to(wo
     assert len(prod.deployments) == 1
 
 
+def test_a_version_that_is_given_up_leaves_no_rollout_of_an_earlier_release_behind(
+    world: MemoryBackend, run: Run
+) -> None:
+    """The first one died half way to prod, and another champion made a second one, which ended at dev."""
+    run(a_plan(stages=(DEV, PROD)))
+    first = world.registry.champion("visits")
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    half = a_plan(commit="half", stages=(DEV, PROD), champion=first)
+    route = world.serving.route
+
+    def deadly(endpoint: str, traffic: Traffic) -> None:
+        route(endpoint, traffic)
+        if endpoint == PROD.endpoint:
+            raise KeyboardInterrupt
+
+    world.serving.route = deadly  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run(half)
+    world.serving.route = route  # type: ignore[method-assign]
+    world.registry.crown(replace(world.registry.versions("visits")[1], version=3, digest="another"))
+    roll_back(DEV, "complaints", Journal(world.ports, "anna", lambda _: None), last=False)
+    world.ledger.leases.clear()
+
+    second = run(a_plan(commit="half", stages=(DEV, PROD), champion=world.registry.champion("visits")))
+
+    assert (second.id, second.ending) == ("main-half-2", Ending.ROLLED_BACK)
+    prod = world.serving.endpoints[PROD.endpoint]
+    assert [prod.deployments[name].model_version for name in live(prod.traffic)] == [1]
+
+
 def test_a_rollout_that_has_moved_nothing_begins_from_what_serves_now(world: MemoryBackend, run: Run) -> None:
     """Somebody else had his turn since it was recorded what served before, or a platform told of what was."""
     run(a_plan(stages=(PROD,)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ctrain import events, rollout
 from ctrain.errors import Conflict, NewChampion, NotRestored, UsageError
 from ctrain.events import AbortAsked
@@ -48,6 +50,8 @@ def deploy(release: Release, step: Deploy, journal: Journal, *, allow_older: boo
             refuse_older(release, stage, endpoint, journal.at.ledger)
         _clear_the_way(release, step, journal, allow_older=allow_older)
         release = drive(_again(release, step, journal), step, journal)
+        if release.ending is Ending.ROLLED_BACK:
+            _leave_none_behind(release, journal)
         return _crown(release, journal) if crowns and release.serves(stage.name) else release
     finally:
         journal.unlock(stage.lock)
@@ -59,9 +63,21 @@ def _leave(release: Release, why: str, journal: Journal) -> Release:
         record = release.stage(step.stage.name)
         if record is not None and record.under_way and not release.ended:
             release = take_back(release, step.stage, journal, AbortAsked(step.stage.name, journal.by, why))
+    _leave_none_behind(release, journal)
     if release.ending is Ending.NOT_RESTORED or (release.ending is Ending.ROLLED_BACK and release.why == why):
         return release
     return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
+
+
+def _leave_none_behind(release: Release, journal: Journal) -> None:
+    """An earlier release of the same version may have died half way to another stage: nobody would go on with it."""
+    for step in release.plan.deploys:
+        other = under_way(step.stage, journal.at.ledger)
+        if other is None or other.id == release.id or other.version != release.version:
+            continue
+        with suppress(Conflict):  # whoever works on it is told the same as it comes to its next stage
+            asked = AbortAsked(step.stage.name, journal.by, "", superseded_by=release.id)
+            take_back(other, step.stage, journal, asked)
 
 
 def _still_serves(release: Release, stage: Stage, journal: Journal) -> bool:

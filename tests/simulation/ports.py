@@ -35,6 +35,9 @@ WRITES = {
     "data": {"sample"},
 }
 OUTAGE_SHARE = 0.7
+SLOW_TO_TELL = 4.0
+"""So much more often an append is slow, and then to tell that it was done: an act waits for it, and the lease runs."""
+
 STALE_BY = 45.0
 """Seconds that a stale read may be old, at most."""
 
@@ -109,7 +112,7 @@ class Weather:
     counted: Counter[str] = field(default_factory=Counter)
     calm: bool = False
 
-    def fate(self, rng: random.Random, port: str, now: float) -> Fault | None:
+    def fate(self, rng: random.Random, port: str, method: str, now: float) -> Fault | None:
         if self.calm:
             return None
         for outage in self.schedule.outages:
@@ -117,9 +120,10 @@ class Weather:
                 return Fault.OUTAGE
         drawn = rng.random()
         for kind, rate in self.schedule.rates.items():
-            if drawn < rate:
+            often = rate * SLOW_TO_TELL if kind is Fault.SLOW and method == "append" else rate
+            if drawn < often:
                 return kind
-            drawn -= rate
+            drawn -= often
         return None
 
 
@@ -198,9 +202,9 @@ class Visit:
         if self.dead:
             raise Killed
         baton, rng, writes = self.world.baton, self.rng, method in WRITES[port.name]
-        fate = self.storm.weather.fate(rng, port.name, baton.now)
+        fate = self.storm.weather.fate(rng, port.name, method, baton.now)
         late = rng.uniform(60, 300) if fate is Fault.SLOW else 0.0
-        early = rng.random() < 0.5
+        early = rng.random() < 0.5 and not (fate is Fault.SLOW and method == "append")
         if writes:
             self.checker.begins(self.name, port.name, method, port.stage, words)
             baton.pause(rng.uniform(0.01, 0.15) + (late if early else 0.0))

@@ -161,8 +161,8 @@ class StillRunning(CtrainError):
 
     exit_code = ExitCode.STILL_RUNNING
 
-    def __init__(self, what: str, *, why: str, hint: str, release: str = "") -> None:
-        super().__init__(what, why=why, hint=hint)
+    def __init__(self, what: str, *, why: str, hint: str, at: Location | None = None, release: str = "") -> None:
+        super().__init__(what, why=why, hint=hint, at=at)
         self.release = release
 
 
@@ -181,8 +181,10 @@ class Conflict(CtrainError):
 class Locked(Conflict):
     """Somebody else holds the lock: `holder`, and `where`, the address of their CI run if they have one."""
 
-    def __init__(self, what: str, *, why: str, hint: str, holder: str, where: str = "") -> None:
-        super().__init__(what, why=why, hint=hint)
+    def __init__(
+        self, what: str, *, why: str, hint: str, at: Location | None = None, holder: str = "somebody", where: str = ""
+    ) -> None:
+        super().__init__(what, why=why, hint=hint, at=at)
         self.holder = holder
         self.where = where
 

@@ -93,6 +93,7 @@ def test_05_a_training_that_fails_says_why(tiny: AzureTiny) -> None:
     tiny.repository.edit("code/train.py", "raise SystemExit('no such column: visited')\n", "")
 
 
+@pytest.mark.long
 def test_06_a_model_that_fails_its_smoke_test_serves_nobody(tiny: AzureTiny) -> None:
     """Exit 6: it scored otherwise than in the evaluation, and was taken away again."""
     tiny.repository.edit("scoring/score.py", "row[0] * factor", "row[0] * factor * 0.5")
@@ -104,6 +105,7 @@ def test_06_a_model_that_fails_its_smoke_test_serves_nobody(tiny: AzureTiny) -> 
     tiny.repository.edit("scoring/score.py", "row[0] * factor * 0.5", "row[0] * factor")
 
 
+@pytest.mark.long
 def test_07_a_pull_request_trains_on_a_sample(tiny: AzureTiny) -> None:
     """The sample is a data asset of its own, made once; nothing is deployed."""
     for _ in range(2):

@@ -231,8 +231,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     [
         ("global factor", 'raise RuntimeError("no such weights")', "no such weights"),
         ("return [row[0]", "return [2 * row[0]", "differ from the gate's"),
-        ("return [row[0]", "import time; time.sleep(60); return [row[0]", "408"),
-        ("return [row[0]", "os._exit(7); return [row[0]", "ended before it answered"),
+        pytest.param("return [row[0]", "import time; time.sleep(60); return [row[0]", "408", marks=pytest.mark.long),
+        pytest.param(
+            "return [row[0]", "os._exit(7); return [row[0]", "ended before it answered", marks=pytest.mark.long
+        ),
     ],
     ids=["crashes in init", "scores wrongly", "hangs in run", "dies in run"],
 )

@@ -12,7 +12,7 @@ from tests.e2e.azure import azure_tiny
 from tests.kills.arena import Arena, azure_arena, local_arena
 from tests.kills.matrix import chosen, learn, strike_all
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 SEED = 4
 
@@ -30,7 +30,7 @@ def azureml(azure: Loopback, tmp_path: Path) -> Iterator[Arena]:
         yield azure_arena(azure_tiny(tmp_path / "tiny", azure, patch))
 
 
-@pytest.mark.parametrize(("backend", "count"), [("local", 2), pytest.param("azureml", 4, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("backend", "count"), [("local", 6), ("azureml", 4)])
 def test_a_run_killed_at_a_call_that_writes_comes_to_the_same_state(
     request: pytest.FixtureRequest, tmp_path: Path, backend: str, count: int
 ) -> None:

@@ -75,7 +75,8 @@ def _ignored(root: Path) -> _Ignored:
 def _walk(root: Path, folder: Path, ignored: _Ignored, above: tuple[Path, ...]) -> Iterator[Path]:
     for entry in folder.iterdir():
         path = entry.relative_to(root).as_posix()
-        if entry.name in NEVER or ignored.file(path):
+        own_folder = entry.is_dir() and not entry.is_symlink()  # a later pattern may take files in it back in
+        if entry.name in NEVER or (not own_folder and ignored.file(path)):
             continue
         target = _followed(root, entry, above) if entry.is_symlink() else entry
         if target.is_file():

@@ -229,7 +229,7 @@ def test_an_approval_and_an_exclusive_lock_are_asked_for_the_stage(ado: Ado) -> 
         asked.append(environment)
         return False
 
-    deploy = "strategy: {runOnce: {deploy: {steps: [{bash: sleep 0.3}]}}}"
+    deploy = "strategy: {runOnce: {deploy: {steps: [{bash: sleep 3}]}}}"
     pipeline = f"stages: [{{stage: s, jobs: [{{deployment: d, environment: prod, {deploy}}}]}}]"
     hub = ado(pipeline, environments={"prod": Check(no)})
     build = run(hub)

@@ -65,7 +65,7 @@ def _known(value: Any) -> Any:
         if str(kept.get("name", "")).startswith("${{"):
             kept["name"] = "name"
         if str(kept.get("continueOnError", "")).startswith("${{"):
-            kept["continueOnError"] = True
+            del kept["continueOnError"]
     return kept
 
 

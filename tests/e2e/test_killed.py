@@ -88,4 +88,5 @@ def submitted(repository: Repository, *words: str) -> subprocess.Popen[str]:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
         time.sleep(0.02)
+    time.sleep(0.5)  # until it knows itself what it has just written
     return process

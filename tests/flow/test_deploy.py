@@ -92,6 +92,54 @@ def test_the_champion_is_not_taken_from_a_release_that_came_later(world: MemoryB
     assert champion.version == 2
 
 
+def test_a_version_keeps_its_crown_to_come_while_another_has_not_taken_over(world: MemoryBackend, run: Run) -> None:
+    """Its run died before the crown, and the next one's half way: what may get the traffic back is the champion."""
+    first = a_plan(stages=(PROD,))
+    with interrupted_crown(world), pytest.raises(KeyboardInterrupt):
+        run(first)
+    world.trainer.outputs = outputs(quality=0.99)
+    with killed_by_route(world), pytest.raises(KeyboardInterrupt):
+        run(a_plan(commit="second", stages=(PROD,), parameters={"rate": 0.5}))
+
+    run(first)
+
+    champion = world.registry.champion("visits")
+    assert champion is not None
+    assert champion.version == 1
+
+
+def test_what_serves_the_last_stage_is_crowned_though_it_was_rolled_back_before_it(
+    world: MemoryBackend, run: Run
+) -> None:
+    """It had taken prod over, and died before the crown; then it was rolled back at dev only."""
+    run(a_plan(stages=(DEV, PROD)))
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    second = a_plan(commit="second", stages=(DEV, PROD), champion=world.registry.champion("visits"))
+    with interrupted_crown(world), pytest.raises(KeyboardInterrupt):
+        run(second)
+    roll_back(DEV, "complaints", Journal(world.ports, "anna", lambda _: None), last=False)
+    world.ledger.leases.clear()
+
+    assert run(second).ending is Ending.ROLLED_BACK
+
+    assert world.registry.champions["visits"].version == 2
+
+
+@contextmanager
+def killed_by_route(world: MemoryBackend) -> Iterator[None]:
+    """Whoever moves traffic at prod is interrupted once it has moved."""
+    route = world.serving.route
+
+    def deadly(endpoint: str, traffic: Traffic) -> None:
+        route(endpoint, traffic)
+        if endpoint == PROD.endpoint:
+            raise KeyboardInterrupt
+
+    world.serving.route = deadly  # type: ignore[method-assign]
+    yield
+    world.serving.route = route  # type: ignore[method-assign]
+
+
 def test_the_crown_is_given_under_the_lock_of_the_last_stage(world: MemoryBackend, run: Run) -> None:
     """Or somebody could roll the stage back between the two."""
     crown = world.registry.crown
@@ -125,17 +173,8 @@ def test_a_version_that_was_rolled_back_leaves_the_stage_it_was_on_its_way_to(wo
     run(a_plan(stages=(DEV, PROD)))
     world.trainer.outputs = outputs(quality=0.99, champion=1.0)
     second = a_plan(commit="second", stages=(DEV, PROD), champion=world.registry.champion("visits"))
-    route = world.serving.route
-
-    def deadly(endpoint: str, traffic: Traffic) -> None:
-        route(endpoint, traffic)
-        if endpoint == PROD.endpoint:
-            raise KeyboardInterrupt
-
-    world.serving.route = deadly  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
+    with killed_by_route(world), pytest.raises(KeyboardInterrupt):
         run(second)
-    world.serving.route = route  # type: ignore[method-assign]
     roll_back(DEV, "complaints", Journal(world.ports, "anna", lambda _: None), last=False)
     world.ledger.leases.clear()
 
@@ -153,17 +192,8 @@ def test_a_version_that_is_given_up_leaves_no_rollout_of_an_earlier_release_behi
     first = world.registry.champion("visits")
     world.trainer.outputs = outputs(quality=0.99, champion=1.0)
     half = a_plan(commit="half", stages=(DEV, PROD), champion=first)
-    route = world.serving.route
-
-    def deadly(endpoint: str, traffic: Traffic) -> None:
-        route(endpoint, traffic)
-        if endpoint == PROD.endpoint:
-            raise KeyboardInterrupt
-
-    world.serving.route = deadly  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
+    with killed_by_route(world), pytest.raises(KeyboardInterrupt):
         run(half)
-    world.serving.route = route  # type: ignore[method-assign]
     world.registry.crown(replace(world.registry.versions("visits")[1], version=3, digest="another"))
     roll_back(DEV, "complaints", Journal(world.ports, "anna", lambda _: None), last=False)
     world.ledger.leases.clear()

@@ -118,11 +118,11 @@ def refuse_changed_code(step: Deploy) -> None:
 
 
 def _as_asked(stage: Stage, deployment: str, journal: Journal, *, live: bool) -> bool:
-    """Whether it was up and, to be asked as users do, had all of the traffic, by each of a few looks."""
+    """Whether it was there, up and, to be asked as users do, had all of the traffic, by each of a few looks."""
     for _ in range(DOUBTS):
         endpoint = journal.at.serving(stage).look(stage.endpoint)
         one = endpoint.deployments.get(deployment) if endpoint is not None else None
-        if one is not None and one.state in (DeploymentState.CREATING, DeploymentState.UPDATING):
+        if one is None or one.state in (DeploymentState.CREATING, DeploymentState.UPDATING):
             return False
         if live and endpoint is not None and endpoint.traffic.get(deployment, 0) < 100:
             return False

@@ -64,6 +64,15 @@ def _leave(release: Release, why: str, journal: Journal) -> Release:
         if record is not None and record.under_way and not release.ended:
             release = take_back(release, step.stage, journal, AbortAsked(step.stage.name, journal.by, why))
     _leave_none_behind(release, journal)
+    last = release.plan.deploys[-1]
+    if last.last and release.serves(last.stage.name) and not release.crowned:
+        # It was rolled back at an earlier stage, after it had taken over the last one and before it was crowned.
+        journal.lock(last.stage.lock)
+        try:
+            if _still_serves(release, last.stage, journal):
+                release = _crown(release, journal)
+        finally:
+            journal.unlock(last.stage.lock)
     if release.ending is Ending.NOT_RESTORED or (release.ending is Ending.ROLLED_BACK and release.why == why):
         return release
     return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
@@ -86,12 +95,14 @@ def _still_serves(release: Release, stage: Stage, journal: Journal) -> bool:
     A platform may tell of what was for a while: that it does not is believed once it has said so a few times.
     """
     record, serving = release.stage(stage.name), journal.at.serving(stage)
+    ours = {record.deployment: 100} if record is not None else {}
     for _ in range(DOUBTS):
         endpoint = serving.look(stage.endpoint)
-        if record is not None and endpoint is not None and rollout.live(endpoint.traffic) == {record.deployment: 100}:
+        if endpoint is not None and rollout.live(endpoint.traffic) == ours:
             return True
         journal.at.clock.sleep(POLL_SECONDS)
-    return False
+    other = under_way(stage, journal.at.ledger)  # what has not taken over yet may have to give it back
+    return other is not None and rollout.live(other.stages[stage.name].before or {}) == ours
 
 
 def _taken_off(release: Release, journal: Journal) -> str | None:

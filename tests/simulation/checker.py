@@ -46,6 +46,7 @@ class Past:
     `old` is the deployment that last held all the traffic for its bake; `holds` the one that has all of it now, since
     `since`; `kept` are those that were replaced, until when each must stay. `excused` is what is wrong, and was brought
     about by a stranger or by a call that came too late; `lost` the deployments that they took away.
+    `served_already`: the rollout under way goes to what served before it, which stays whatever becomes of it.
     """
 
     served: bool = False
@@ -58,6 +59,7 @@ class Past:
     touched: bool = False
     given_up: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
+    served_already: bool = False
 
 
 class Checker:
@@ -127,8 +129,9 @@ class Checker:
 
     def _heard(self, event: Event) -> None:
         match event.what:
-            case RolloutBegan(stage=name, deployment=deployment):
+            case RolloutBegan(stage=name, deployment=deployment, before=before):
                 self._at(name)[0].given_up.discard(deployment)
+                self._at(name)[0].served_already = deployment in before
             case Promoted(stage=name):
                 self._at(name)[0].served = True
             case RolledBack(stage=name):
@@ -136,7 +139,7 @@ class Checker:
                 if brought:
                     self.marked.add((name, brought))
                     self._given_up(name, brought)
-            case Rejected(stage=name, deployment=deployment):
+            case Rejected(stage=name, deployment=deployment) if not self._at(name)[0].served_already:
                 self._given_up(name, deployment)
             case _:
                 pass

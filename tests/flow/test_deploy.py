@@ -15,7 +15,7 @@ from ctrain.flow.journal import LEASE_SECONDS, Journal
 from ctrain.flow.roll_back import roll_back
 from ctrain.release import Ending
 from ctrain.rollout import Stage, live
-from ctrain.serving import DeploymentSpec, DeploymentState, Endpoint, Traffic
+from ctrain.serving import Answer, DeploymentSpec, DeploymentState, Endpoint, Request, Traffic
 from ctrain.version import ModelVersion
 from tests.builders import DEV, PROD, a_deployment_spec, a_plan, outputs
 from tests.flow.conftest import Run
@@ -270,6 +270,41 @@ class ForgetfulServing(MemoryServing):
             return seen
         self.told = True
         return replace(seen, traffic={new[0]: 100})
+
+
+@dataclass
+class NostalgicServing(MemoryServing):
+    """Once a version was given up, one look tells of when it was not there yet."""
+
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    told: bool = False
+
+    def look(self, endpoint: str) -> Endpoint | None:
+        seen = super().look(endpoint)
+        if seen is None or self.told or not any('"kind": "rejected"' in line for _, line in self.lines):
+            return seen
+        self.told = True
+        old = {name: one for name, one in seen.deployments.items() if one.model_version == 1}
+        return replace(seen, traffic=dict.fromkeys(old, 100), deployments=old)
+
+
+def test_a_stage_is_not_restored_because_a_look_tells_of_the_past(world: MemoryBackend, run: Run) -> None:
+    """Or a version that was given up would go on serving, and its release say that it does not."""
+    world.serving = NostalgicServing(clock=world.clock, lines=world.ledger.lines)
+    run(a_plan(stages=(PROD,)))
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    answer = world.serving.model
+
+    def fails_for_users(spec: DeploymentSpec, request: Request) -> Answer:
+        said = answer(spec, request)
+        return said if request.deployment or spec.model_version == 1 else replace(said, status=500)
+
+    world.serving.model = fails_for_users
+    second = run(a_plan(commit="second", stages=(PROD,), champion=world.registry.champion("visits")))
+
+    assert second.ending is Ending.ROLLED_BACK
+    prod = world.serving.endpoints[PROD.endpoint]
+    assert [prod.deployments[name].model_version for name in live(prod.traffic)] == [1]
 
 
 def test_a_version_is_not_judged_by_the_answers_of_the_one_that_serves(world: MemoryBackend, run: Run) -> None:

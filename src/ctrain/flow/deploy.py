@@ -150,6 +150,7 @@ def _clear_the_way(release: Release, step: Deploy, journal: Journal, *, allow_ol
             why=f"it is of a newer commit, {other.plan.source.short}",
             hint=f"leave it; or `ctrain rollout abort {stage.name}`, and run again with --allow-older",
         )
+    _leave_none_behind(other, journal)  # first: once that release has ended, nobody would
     other = take_back(other, stage, journal, AbortAsked(stage.name, journal.by, "", superseded_by=release.id))
     if not_restored(other, stage):
         raise NotRestored(

@@ -24,7 +24,10 @@ READY_SECONDS = 1800.0
 """How long a deployment may take to become ready before it is given up."""
 
 DOUBTS = 5
-"""So many looks in a row must say that somebody else changed the endpoint, or that what served before is gone."""
+"""So many looks in a row must say that somebody else changed the endpoint, that what served before is gone, or that the
+stage is restored: a look that tells of what was would else leave a version that was given up where it is."""
+
+DOUBTFUL = rollout.Yield | rollout.Stuck | rollout.Restored
 
 LISTEN_SECONDS = 2.0
 """How often who drives a rollout reads what people asked of it meanwhile."""
@@ -85,7 +88,7 @@ class _Driver:
                 action = self._decide()
                 if isinstance(action, rollout.Shift | rollout.Done) and self._hear(at_once=True):
                     continue  # somebody asked for something just now
-                if isinstance(action, rollout.Yield | rollout.Stuck) and not self._sure(type(action)):
+                if isinstance(action, DOUBTFUL) and not self._sure(type(action)):
                     continue
                 target, given_up = self.wanted.target.name, self.record.rejected is not None
                 leave_in_time(self.release.id, self.stage, target, action, self.journal, given_up=given_up)

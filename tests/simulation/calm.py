@@ -15,7 +15,7 @@ from tests.simulation.schedule import Nature, Person, Verb
 REST = 400.0
 """Seconds in which every lease of the dead runs out."""
 
-ROUNDS = 4
+ROUNDS = 6
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Calm:
         self._put_right()
         codes: list[ExitCode | None] = []
         for _ in range(ROUNDS):
-            before = self._state()
+            before = self._state(), codes
             codes = [self._run(commit.number) for commit in self.world.schedule.commits]
             self._put_right()
-            if self._state() == before:
+            if (self._state(), codes) == before:
                 break
         else:
             self.checker.wrong(0, "everybody", f"it never settles: {self._state()}")

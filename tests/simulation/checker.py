@@ -46,7 +46,8 @@ class Past:
     `old` is the deployment that last held all the traffic for its bake; `holds` the one that has all of it now, since
     `since`; `kept` are those that were replaced, until when each must stay. `excused` is what is wrong, and was brought
     about by a stranger or by a call that came too late; `lost` the deployments that they took away.
-    `served_already`: the rollout under way goes to what served before it, which stays whatever becomes of it.
+    `strange` are those that were there then: ctrain cannot know when they were taken off. `served_already`: the rollout
+    under way goes to what served before it, which stays whatever becomes of it.
     """
 
     served: bool = False
@@ -60,6 +61,7 @@ class Past:
     given_up: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     served_already: bool = False
+    strange: set[str] = field(default_factory=set)
 
 
 class Checker:
@@ -112,6 +114,8 @@ class Checker:
         """A stranger has changed an endpoint."""
         past = self.past[stage.endpoint]
         past.touched = True
+        past.kept.clear()
+        past.strange |= self.world.serving.endpoints[stage.endpoint].deployments.keys()
         past.lost |= self._were(stage) - self.world.serving.endpoints[stage.endpoint].deployments.keys()
         self.look(who, stage, excused=True)
         self.world.serving.remember(stage.endpoint)
@@ -205,12 +209,13 @@ class Checker:
         """Whoever has held all of the traffic for the bake is the old one from now on."""
         if past.holds is None or past.holds == past.old or past.holds in past.given_up or not past.served:
             return
-        if past.old is None or now - past.since >= bake_of(stage):
-            past.old, past.older = past.holds, past.old
-            if past.older is not None:
-                ripe = past.since + bake_of(stage)
-                past.kept[past.older] = ripe + seconds_of(stage.rollout.keep) - APART
-            past.kept.pop(past.old, None)
+        ripe, before = past.since + bake_of(stage), past.old
+        if before is not None and now < ripe:
+            return
+        past.old, past.older = past.holds, before
+        past.kept.pop(past.holds, None)
+        if before is not None and before not in past.strange:
+            past.kept[before] = ripe + seconds_of(stage.rollout.keep) - APART
 
     def _wrong(self, past: Past, stage: Stage, seen: Endpoint, now: float) -> dict[Hashable, tuple[int, str]]:
         wrong: dict[Hashable, tuple[int, str]] = {}

@@ -8,6 +8,7 @@ from ctrain.report.report import (
     Checked,
     Curve,
     Data,
+    Headline,
     Line,
     Link,
     PolicyChange,
@@ -105,7 +106,7 @@ def hostile(text: str, state: State = State.REJECTED) -> Report:
     return Report(
         project=text,
         state=state,
-        headline=text,
+        headline=Headline(text, text),
         summary=text,
         release=text,
         trigger=text,

@@ -54,7 +54,7 @@ def test_a_pull_request_says_what_merging_leads_to() -> None:
 @pytest.mark.parametrize(("name", "rows"), [("undecided", "5,500"), ("inconclusive-proposal", "460")])
 def test_what_was_undecided_says_how_many_rows_would_decide(name: str, rows: str) -> None:
     """In the first line."""
-    assert f"about {rows} rows would decide" in report_of(name).headline
+    assert f"about {rows} rows would decide" in str(report_of(name).headline)
 
 
 def test_the_worst_slice_is_the_one_that_blocks_and_lost_most() -> None:

@@ -88,7 +88,7 @@ def _parts(report: Report) -> Iterator[_Part]:
 
 def _head(report: Report) -> str:
     mark = MARKS[report.state.tone]
-    title = f"### ctrain · {prose(report.project, 80)} · {mark} {prose(report.headline, 300)}"
+    title = f"### ctrain · {prose(report.project, 80)} · {mark} {prose(str(report.headline), 300)}"
     return f"{title}\n\n{prose(report.summary)}{_about(report)}"
 
 

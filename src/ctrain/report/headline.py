@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctrain.gate import GateSettings
 from ctrain.release import Ending, Release
 from ctrain.report import words
-from ctrain.report.report import Line, State
+from ctrain.report.report import Headline, Line, State
 from ctrain.training import TrainingRun
 from ctrain.verdict import Outcome
 
@@ -35,23 +35,24 @@ def state_of(release: Release | None) -> State:
             return State.NOT_RESTORED
 
 
-def headline(release: Release, lines: tuple[Line, ...], running: TrainingRun | None) -> str:
+def headline(release: Release, lines: tuple[Line, ...], running: TrainingRun | None) -> Headline:
     """How it stands, then the number of the rule that decided, where the gate has spoken."""
-    number = _verdict(release, lines)
+    verdict = _verdict(release, lines)
     match state_of(release):
         case State.FAILED:
-            return f"training failed: {failure(release.training) or release.why or 'the job did not complete'}"
+            return Headline("training failed", failure(release.training) or release.why or "the job did not complete")
         case State.RUNNING:
-            return "; ".join(filter(None, (f"still running: {_now(release, running)}", number)))
+            return Headline(f"still running: {_now(release, running)}", str(verdict), "; ")
+        case State.WAITING if release.paused_at:
+            return Headline(f"paused at {release.paused_at}, for a person to let it go on", str(verdict), "; ")
         case State.WAITING:
-            paused = f"paused at {release.paused_at}, for a person to let it go on; {number}"
-            return paused if release.paused_at else f"waits for a person at {release.waits_for}; {number}"
+            return Headline(f"waits for a person at {release.waits_for}", str(verdict), "; ")
         case State.ROLLED_BACK:
-            return f"rolled back at {words.listed(_taken_back(release)) or 'a stage'}: {_why(release)}"
+            return Headline(f"rolled back at {words.listed(_taken_back(release)) or 'a stage'}", _why(release))
         case State.NOT_RESTORED:
-            return f"act now, serving could not be restored: {release.why}"
+            return Headline("act now, serving could not be restored", release.why)
         case _:
-            return number
+            return verdict
 
 
 def failure(run: TrainingRun | None) -> str:
@@ -88,23 +89,23 @@ def _why(release: Release) -> str:
     return release.why.removeprefix(f"{names[0]}: ") if names else release.why
 
 
-def _verdict(release: Release, lines: tuple[Line, ...]) -> str:
+def _verdict(release: Release, lines: tuple[Line, ...]) -> Headline:
     if release.verdict is None:
-        return ""
+        return Headline("")
     outcome = release.verdict.outcome
     line = deciding(lines, outcome)
     if line is None:
-        return "nothing was judged"
+        return Headline("nothing was judged")
     match outcome:
         case Outcome.PASS:
-            return f"{_kind(line, release.plan.gate)}: {_number(line)}"
+            return Headline(_kind(line, release.plan.gate), _number(line))
         case Outcome.FAIL:
-            return f"rejected: {_number(line)}"
+            return Headline("rejected", _number(line))
         case Outcome.INCONCLUSIVE:
             more = words.would_decide(line)
-            return f"inconclusive: {_number(line)}{f'; {more}' if more else ''}"
+            return Headline("inconclusive", "; ".join(filter(None, (_number(line), more))))
         case Outcome.ERROR:
-            return f"could not be judged: {line.finding.subject}: {line.finding.says}"
+            return Headline("could not be judged", f"{line.finding.subject}: {line.finding.says}")
 
 
 def deciding(lines: tuple[Line, ...], outcome: Outcome) -> Line | None:

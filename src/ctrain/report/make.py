@@ -17,7 +17,7 @@ from ctrain.report.headline import headline, state_of
 from ctrain.report.lines import lines_of
 from ctrain.report.policy import policy_change
 from ctrain.report.remarks import Places, remarks_of
-from ctrain.report.report import Curve, Data, Link, PolicyChange, Report, StageLine, State, Step, Training
+from ctrain.report.report import Curve, Data, Headline, Link, PolicyChange, Report, StageLine, State, Step, Training
 from ctrain.report.stages import stages_of
 from ctrain.report.timeline import phases
 from ctrain.training import StepRun, TrainingRun
@@ -92,7 +92,7 @@ def _nothing(beside: Beside) -> Report:
     return Report(
         project=project,
         state=State.NOTHING,
-        headline="no release yet",
+        headline=Headline("no release yet"),
         summary="The ledger has no release of this commit: nothing was trained, judged or deployed.",
         next=("ctrain plan", "ctrain run"),
         links=_safe(beside.links),

@@ -28,7 +28,6 @@ def html(report: Report) -> str:
     """The whole page."""
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     mark = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    lead, rest = _lead(report.headline)
     return (
         _environment()
         .get_template("page.html")
@@ -36,23 +35,12 @@ def html(report: Report) -> str:
             report=report,
             style=_as_is(style),
             policy=f"default-src 'none'; style-src 'sha256-{mark}'; base-uri 'none'; form-action 'none'",
-            lead=lead,
-            rest=rest,
             deciding=deciding(report.lines, report.outcome) if report.outcome else None,
             unreached=_unreached(report),
             forests=_forests(report.slices),
             unjudged=[line for line in report.slices if not line.compares],
         )
     )
-
-
-def _lead(headline: str) -> tuple[str, str]:
-    """The first words, and what follows them."""
-    for mark in ("; ", ": "):
-        lead, found, rest = headline.partition(mark)
-        if found and len(lead) < 60:
-            return lead[:1].upper() + lead[1:], rest
-    return headline[:1].upper() + headline[1:], ""
 
 
 def _forests(slices: tuple[Line, ...]) -> dict[str, list[Line]]:

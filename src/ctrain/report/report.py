@@ -227,12 +227,24 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Headline:
+    """What a person reads first: how it stands, and the number or the reason that says so, if there is one."""
+
+    stands: str
+    because: str = ""
+    joined: Literal[": ", "; "] = ": "
+
+    def __str__(self) -> str:
+        return f"{self.stands}{self.joined}{self.because}" if self.because else self.stands
+
+
+@dataclass(frozen=True)
 class Report:
     """All that there is to tell of one release. `seconds` is how long it took, or takes so far."""
 
     project: str
     state: State
-    headline: str
+    headline: Headline
     summary: str
     release: str = ""
     trigger: str = ""

@@ -10,6 +10,7 @@ from ctrain.cli.ci.issue import Issue
 from ctrain.flow.status import ServingNow, StageStatus
 from ctrain.release import Ending, Release, StageRecord
 from ctrain.report import Remark, Report, State
+from ctrain.report.report import Headline
 from ctrain.serving import Deployment, DeploymentState, Endpoint
 from ctrain.version import Source
 from tests.builders import COMMIT, a_plan, a_version
@@ -56,7 +57,7 @@ def an_issue(
     project: str = "visits",
     summary: str = "visits:2 serves dev, test and prod.",
 ) -> Issue:
-    made = Report(project=project, state=state, headline=headline, summary=summary, remarks=tuple(remarks))
+    made = Report(project=project, state=state, headline=Headline(headline), summary=summary, remarks=tuple(remarks))
     release = release or a_release()
     return Issue(
         report=made,

@@ -40,7 +40,7 @@ class Issue:
 
     @property
     def title(self) -> str:
-        return one_line(self.report.headline, 200)
+        return one_line(str(self.report.headline), 200)
 
     @property
     def marker(self) -> Marker:

@@ -23,7 +23,7 @@ CHROMIUM := tests/report/node/node_modules/chromium/chromium
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup demo test lint format types imports tests azurite descriptions chromium test-stories test-kills test-kill-matrix test-faults docs example lock upgrade bench proof reliability dist release publish clean
+.PHONY: help setup demo test lint format types imports tests azurite descriptions chromium test-stories test-properties test-kills test-kill-matrix test-faults docs example lock upgrade bench proof reliability dist release publish clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ $(CHROMIUM): tests/report/node/package-lock.json tests/report/node/unpack.mjs
 
 test-stories: $(READY) $(if $(shell command -v npm),$(AZURITE))  ## The stories whole, those of the reference project included
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "e2e or long" tests $(ARGS)
+
+test-properties: $(READY)  ## The general rules on other examples than those of make tests, each time; e.g. ARGS="tests/gate"
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n $(JOBS) -m hypothesis $(ARGS)
 
 test-kills: $(READY)  ## kill -9 at many moments, by chance; e.g. make test-kills COUNT=100 FIRST=40
 	COUNT=$(COUNT) FIRST=$(FIRST) timeout 3600 $(BIN)/python -m pytest tests/e2e/kills.py $(ARGS)

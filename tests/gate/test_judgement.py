@@ -467,13 +467,17 @@ def test_the_order_of_rows_changes_nothing(seed: int) -> None:
 def test_a_strictly_better_challenger_never_fails_against_its_champion(
     seed: int, rows: int, groups: int | None
 ) -> None:
-    """It may be inconclusive on few rows, but no rule calls it worse."""
+    """It may be inconclusive on few rows, but no rule calls it worse.
+
+    But for calibration: whose every score is nearer to the label is too timid, if it could have told them apart.
+    """
     evidence = scored(rows, np.random.default_rng(seed), groups=groups)
     assert evidence.champion is not None
     nearer = 0.5 * evidence.champion + 0.5 * evidence.label
+    rules = replace(ALL, metrics={name: rule for name, rule in ALL.metrics.items() if name != "calibration_error"})
     outcomes = {
         finding.outcome
-        for finding in judged(ALL, replace(evidence, challenger=nearer)).findings
+        for finding in judged(rules, replace(evidence, challenger=nearer)).findings
         if finding.subject.endswith("against the champion")
     }
     assert Outcome.FAIL not in outcomes

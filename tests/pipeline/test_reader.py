@@ -203,6 +203,27 @@ def test_input_groups_are_names_with_dots(tmp_path: Path) -> None:
     assert command_step(pipeline, "a").bindings == {"o.rate": FromParent("optimizer.rate")}
 
 
+def test_commands_are_named_as_a_run_shows_them(tmp_path: Path) -> None:
+    """Those of an inner pipeline after it, as in Azure ML Studio."""
+    pipeline = read(
+        tmp_path,
+        pipeline="""
+            type: pipeline
+            jobs:
+              a: {component: part.yml}
+              b: {component: inner.yml}
+        """,
+        inner="""
+            type: pipeline
+            name: inner
+            jobs:
+              c: {component: part.yml}
+        """,
+        part=component(),
+    )
+    assert list(pipeline.commands) == ["a", "b.c"]
+
+
 def test_a_pipeline_component_may_be_the_top_file(tmp_path: Path) -> None:
     """Its declared inputs are the pipeline's; an asset without a path is left to be filled."""
     pipeline = read(

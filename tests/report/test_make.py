@@ -16,6 +16,7 @@ from ctrain.release import Ending
 from ctrain.report import Beside, Places, Report, State, make_report, remarks_of_error
 from ctrain.report.make import _safe
 from ctrain.report.report import Link
+from ctrain.training import JobStatus
 from tests.report.shapes import ALL, BEGAN, GATE, SHAPES, report_of, verdict_of
 
 PROJECT = Path(__file__).parents[2] / "pipelines" / "ctrain.yaml"
@@ -152,6 +153,23 @@ def test_a_failed_step_stands_at_its_job_in_the_pipeline() -> None:
     (remark,) = make_report(story.release, (), now=BEGAN, beside=Beside(places=places)).remarks
 
     assert (remark.file, remark.line, remark.title) == ("t.yml", 3, "step train: failed")
+
+
+def test_a_step_that_broke_in_our_code_stands_there() -> None:
+    """The line that raised says more than the job that ran it."""
+    script = Path("/r/src/train.py")
+    places = Places(
+        Path("/r"), None, parse_document(b"jobs:\n  train: {}\n", Path("/r/t.yml"), ProjectError), {"train": (script,)}
+    )
+    story = SHAPES["training-failed"]()
+    run = story.release.training
+    assert run
+    error = 'exit code 1\nTraceback (most recent call last):\n  File "/tmp/wd/train.py", line 5, in <module>\nKeyError'
+    steps = tuple(replace(step, error=error) if step.status is JobStatus.FAILED else step for step in run.steps)
+    broken = replace(story.release, training=replace(run, steps=steps))
+    (remark,) = make_report(broken, (), now=BEGAN, beside=Beside(places=places)).remarks
+
+    assert (remark.file, remark.line, remark.title) == ("src/train.py", 5, "step train: failed")
 
 
 def test_every_problem_of_a_file_is_a_remark() -> None:

@@ -19,10 +19,11 @@ from ctrain.errors import CtrainError, ExitCode, PlatformUnavailable, ProjectErr
 from ctrain.events import replay
 from ctrain.flow.rejudge import rows_of
 from ctrain.flow.roll_back import newest_first
+from ctrain.pipeline import CommandStep, code_files, read_pipeline
 from ctrain.release import Release
 from ctrain.report import Beside, Places, Report, curves_of, html, junit, make_report, markdown, sarif
 from ctrain.report.report import Curve
-from ctrain.training import TrainingRun
+from ctrain.training import JobStatus, TrainingRun
 
 Form = Literal["md", "html", "json", "junit", "sarif"]
 _LOOKED_AT = 20
@@ -52,7 +53,8 @@ def report_of(s: Session, name: str | None, *, rows: bool = False) -> Report:
     """
     now = datetime.now(UTC)
     release = s.release(name) if name is not None else s.newest()
-    places = Places(top_of(s.project.root), _read(s.project.file), _read(s.project.pipeline))
+    files = _read(s.project.file), _read(s.project.pipeline)
+    places = Places(top_of(s.project.root), *files, _code(s.project.pipeline, release))
     if release is None:
         return make_report(None, (), now=now, beside=Beside(s.project, places=places))
     running = None
@@ -120,6 +122,23 @@ def _read(file: Path) -> Document | None:
         return read_document(file, ProjectError)
     except CtrainError:
         return None
+
+
+def _code(pipeline: Path, release: Release | None) -> dict[str, tuple[Path, ...]]:
+    """The files of the steps that failed."""
+    steps = release.training.steps if release and release.training else ()
+    failed = {step.name for step in steps if step.status is JobStatus.FAILED}
+    try:
+        commands = read_pipeline(pipeline, local=False).commands if failed else {}
+        return {name: tuple(_files(step)) for name, step in commands.items() if name in failed}
+    except CtrainError:
+        return {}
+
+
+def _files(step: CommandStep) -> Iterator[Path]:
+    if step.code is not None:
+        folder = step.code if step.code.is_dir() else step.code.parent
+        yield from (folder / file for file in code_files(step.code))
 
 
 def _curves(s: Session, release: Release) -> tuple[Curve, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import assert_never
 
 from ctrain.errors import Location
 from ctrain.training import Scalar
@@ -182,3 +183,17 @@ class Pipeline:
     others: tuple[OtherStep, ...] = ()
     """Steps beyond `steps`; always empty in a pipeline that was read to be run on this machine."""
     continue_on_step_failure: bool = True
+
+    @property
+    def commands(self) -> Mapping[str, CommandStep]:
+        """All commands by the names that a run shows them by: one of the inner pipeline `a` is `a.step`."""
+        found: dict[str, CommandStep] = {}
+        for step in self.steps:
+            match step:
+                case CommandStep():
+                    found[step.name] = step
+                case PipelineStep():
+                    found |= {f"{step.name}.{name}": inner for name, inner in step.pipeline.commands.items()}
+                case _:
+                    assert_never(step)
+        return found

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctrain.document import Document, Keys
 from ctrain.errors import CtrainError, Location, ProjectError
+from ctrain.report.cause import cause
 from ctrain.report.report import Level, Line, PolicyChange, Remark, StageLine, Training
 from ctrain.verdict import Outcome
 
 
 @dataclass(frozen=True)
 class Places:
-    """The project's files as they are now; None for one that cannot be read. `root` is the repository's folder."""
+    """The project's files as they are now; None for one that cannot be read. `root` is the repository's folder.
+
+    `code` has the files that each of the training's steps runs, by its name; they matter where a step failed.
+    """
 
     root: Path | None = None
     project: Document | None = None
     pipeline: Document | None = None
+    code: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
     def of(self, document: Document | None, keys: Keys) -> tuple[str | None, int | None]:
         """The file, relative to the repository, and the line of these keys, or of what would hold them."""
@@ -104,7 +109,8 @@ def _part(line: Line) -> Keys:
 def _training(training: Training | None, places: Places) -> Iterator[Remark]:
     for step in training.steps if training else ():
         if step.status in ("Failed", "Canceled"):
-            at = places.of(places.pipeline, ("jobs", step.name))
+            broke = cause(step.log, places.code.get(step.name, ()))
+            at = places.relative(broke) if broke else places.of(places.pipeline, ("jobs", step.name.split(".")[0]))
             yield Remark("error", f"step {step.name}: {step.status.lower()}", step.why or "it has no log", "train", *at)
 
 

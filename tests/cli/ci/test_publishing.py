@@ -15,7 +15,7 @@ from tests.ci.services.devops import PROJECT, REPOSITORY, DevOps, devops
 from tests.ci.services.devops import TOKEN as SYSTEM_TOKEN
 from tests.ci.services.github import TOKEN, GitHub, github
 from tests.e2e.repository import Repository, Said
-from tests.e2e.tiny import CONFIGURATION, tiny
+from tests.e2e.tiny import CONFIGURATION, TRAINING, tiny
 
 pytestmark = pytest.mark.e2e
 
@@ -111,6 +111,23 @@ def test_a_mistake_in_the_file_stands_at_its_line(project: Repository, tmp_path:
 
     assert said.code == 2
     assert "file=ctrain.yaml,line=2,col=1::" in said.err
+
+
+def test_a_training_that_breaks_is_shown_at_the_line_that_broke(tmp_path: Path) -> None:
+    """Of the script in the repository, though a copy of it ran; in the log, in the check and in the comment."""
+    script = TRAINING + "rows[0]['vists']\n"
+    broken = tiny(tmp_path / "broken", {"code/train.py": script})
+    with github() as service:
+        env = job(service, tmp_path, broken)
+        run = broken.ctrain("run", **env)
+        broken.ctrain("report", "--publish", GITHUB_TOKEN=TOKEN, **env)
+    broken.down()
+
+    line = len(script.splitlines())
+    assert run.code == 5
+    assert f"::error title=step train%3A failed,file=code/train.py,line={line}::" in run.err
+    shown = service.checks[0]["annotations"][0]
+    assert (shown["path"], shown["start_line"]) == ("code/train.py", line)
 
 
 def test_azure_pipelines_is_shown_the_same(project: Repository, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final
 
 from ctrain.backends.azureml.labels import Kind
 from ctrain.errors import Location, PipelineError
@@ -45,7 +45,7 @@ def read_for_azure(spec: TrainingSpec) -> Pipeline:
     """
     pipeline = read_pipeline(spec.pipeline, local=False)
     bound_inputs(pipeline, spec.inputs)
-    for step in _commands(pipeline):
+    for step in pipeline.commands.values():
         if step.code is not None and step.code.is_dir():
             _refuse_private(step.code, step.at)
     return pipeline
@@ -75,7 +75,7 @@ def _ignored(folder: Path, name: str) -> bool:
 def preview(spec: TrainingSpec, latest: Latest) -> Preview:
     """Digests for the fingerprint, and the steps in order."""
     pipeline = read_for_azure(spec)
-    environments = sorted({_said(step.environment, latest) for step in _commands(pipeline)})
+    environments = sorted({_said(step.environment, latest) for step in pipeline.commands.values()})
     return Preview(
         code=pipeline.code,
         environment=_digest(environments),
@@ -94,17 +94,6 @@ def _said(environment: Environment, latest: Latest) -> str:
     if _LABELLED.fullmatch(reference):
         reference = latest(reference, "environments")
     return repr((reference, environment.image, environment.conda, environment.pip))
-
-
-def _commands(pipeline: Pipeline) -> Iterator[CommandStep]:
-    for step in pipeline.steps:
-        match step:
-            case CommandStep():
-                yield step
-            case PipelineStep():
-                yield from _commands(step.pipeline)
-            case _:
-                assert_never(step)
 
 
 TypeOf = Callable[[str, Kind], str | None]

@@ -15,7 +15,8 @@ from ctrain.errors import Conflict, PlatformUnavailable
 from ctrain.events import Event, from_json, to_json
 from ctrain.ports import Clock, Lease
 
-_SCHEMA = """
+_VERSION = 2
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS event (
     place INTEGER PRIMARY KEY, release TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS event_by_release ON event (release, place);
@@ -24,7 +25,7 @@ CREATE TABLE IF NOT EXISTS evidence (
 CREATE TABLE IF NOT EXISTS lease (
     name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL,
     acquired TEXT NOT NULL, expires TEXT NOT NULL, process TEXT NOT NULL, place TEXT NOT NULL DEFAULT '');
-PRAGMA user_version = 2;
+PRAGMA user_version = {_VERSION};
 """
 
 
@@ -140,6 +141,12 @@ class LocalLedger:
                     db.executescript(("PRAGMA journal_mode = WAL;" if file else "") + _SCHEMA)
                 elif tables == 1:
                     _upgrade(db)
+                elif tables > _VERSION:
+                    raise PlatformUnavailable(
+                        f"the ledger {self.home.ledger} is of a newer ctrain",
+                        why=f"its tables are of version {tables}, and this ctrain knows {_VERSION}",
+                        hint="use the version of ctrain that wrote it, or a newer one",
+                    )
                 yield db
             finally:
                 db.close()

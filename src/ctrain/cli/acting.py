@@ -12,6 +12,7 @@ from ctrain.cli.summary import show_end, show_verdict
 from ctrain.cli.terminal import give, say
 from ctrain.errors import Conflict, ExitCode, NewChampion, StillRunning
 from ctrain.flow.approve import approve as let_go
+from ctrain.flow.bring_back import bring_back
 from ctrain.flow.cancel import cancel_training, clean_up
 from ctrain.flow.deliver import close, deliver, judge_alone
 from ctrain.flow.journal import Patience
@@ -101,6 +102,8 @@ def deploy(name: str | None, *, to: str, allow_older: bool, stay: Stay, file: Pa
             stage = s.project.stage(to)
             release = _locked(s, name)
             step = flow.deploy.step_to(release, stage.name)
+            if release.serves(stage.name):
+                release = bring_back(release, step, s.journal)
             release = flow.deploy.deploy(register(release, s.journal), step, s.journal, allow_older=allow_older)
             if all(release.serves(other.stage.name) for other in release.plan.deploys):
                 release = close(release, s.journal)

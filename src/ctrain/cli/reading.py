@@ -90,8 +90,11 @@ def _serving_log(s: Session, stage: str) -> str:
     endpoint = serving.look(wanted.endpoint)
     if endpoint is None:
         return ""
-    names = list(live(endpoint.traffic)) or list(endpoint.deployments)
-    return "\n".join(serving.logs(endpoint.name, deployment) for deployment in names)
+    shares = live(endpoint.traffic) or dict.fromkeys(endpoint.deployments, 0)
+    logs = {name: serving.logs(endpoint.name, name) for name in shares}
+    if len(logs) == 1:
+        return "".join(logs.values())
+    return "\n".join(f"=== {name}, {shares[name]}% of the traffic\n{log}" for name, log in logs.items())
 
 
 def _training_log(s: Session, release: Release, step: str | None) -> str:

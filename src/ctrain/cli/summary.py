@@ -28,7 +28,7 @@ def show_end(release: Release, s: Session) -> int:
     say()
     if release.ending is None:
         return _show_waiting(release)
-    if s.journal.recorded == 0:
+    if s.journal.recorded == 0 and release.ending is not Ending.NOT_RESTORED:
         say("nothing to do: this commit, data and configuration have had their release", bold=True)
     color = {Ending.DELIVERED: "green", Ending.NEUTRAL: "yellow"}.get(release.ending, "red")
     took = f" in {duration((release.closed - release.opened).total_seconds())}" if release.closed else ""

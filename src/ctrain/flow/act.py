@@ -58,7 +58,7 @@ def act(action: Effect, release: Release, step: Deploy, journal: Journal) -> Rel
             return journal.record(release.id, events.RolloutBegan(name, deployment, before))
         case rollout.Place(spec):
             refuse_changed_code(step)
-            there = _promoted(spec, release, stage, journal)  # may take minutes: the lock is looked at after it
+            there = promoted(spec, release, stage, journal)  # may take minutes: the lock is looked at after it
             journal.record(release.id, events.Placing(name, spec.name))
             serving.place(endpoint, there)
         case rollout.Smoke(deployment, live):
@@ -100,7 +100,7 @@ def _log(endpoint: str, deployment: str, step: Deploy, journal: Journal) -> str:
         return ""
 
 
-def _promoted(spec: DeploymentSpec, release: Release, stage: Stage, journal: Journal) -> DeploymentSpec:
+def promoted(spec: DeploymentSpec, release: Release, stage: Stage, journal: Journal) -> DeploymentSpec:
     """The same, with the model where the stage's workspace has it."""
     if release.version is None:
         return spec

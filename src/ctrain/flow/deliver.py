@@ -14,6 +14,7 @@ from ctrain.flow.judge import judge
 from ctrain.flow.open_release import open_release
 from ctrain.flow.register import register
 from ctrain.flow.revive import revive_all
+from ctrain.flow.steer import restore
 from ctrain.flow.train import train
 from ctrain.plan import Deploy, Gate, Plan, Register, Train
 from ctrain.release import Ending, Release
@@ -24,7 +25,8 @@ def deliver(plan: Plan, journal: Journal) -> Release:
 
     Walks the plan's steps from wherever the release of this plan has come to. The release is left open where a stage
     waits for a person, where its rollout is paused, and where ctrain is interrupted: running again goes on from there.
-    A release that was delivered stays as it is; endpoints of its that went down are started again.
+    A release that was delivered stays as it is; endpoints of its that went down are started again. One that left a
+    stage not as it was tries again to restore it.
     """
     return go_on(open_release(plan, journal), journal, allow_older=plan.allow_older)
 
@@ -33,6 +35,8 @@ def go_on(release: Release, journal: Journal, *, allow_older: bool = False) -> R
     """The release, as far as its own plan takes it from where it is."""
     if release.ending is Ending.DELIVERED:
         return revive_all(release, journal)
+    if release.ending is Ending.NOT_RESTORED:
+        return restore(release, journal)
     for step in release.plan.steps:
         if release.ended:
             return release

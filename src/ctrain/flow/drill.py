@@ -12,8 +12,9 @@ from itertools import islice
 
 from ctrain import events
 from ctrain.errors import Conflict, NotRestored, PlatformUnavailable, RolledBack, UsageError
-from ctrain.flow.journal import Asking, Journal, Waiting
+from ctrain.flow.journal import Asking, Journal
 from ctrain.flow.judge import blocking_reason, golden_of
+from ctrain.flow.place import place
 from ctrain.flow.prepare import scoring_digest
 from ctrain.flow.roll_back import newest_first, serving_release
 from ctrain.flow.smoke_test import smoke_test
@@ -22,13 +23,12 @@ from ctrain.plan import Deploy
 from ctrain.release import Release
 from ctrain.rollout import Stage, deployment_of, live
 from ctrain.rollout.drilling import PREFIX, Drilled, Drilling, Heard, WayBack, way_back
-from ctrain.serving import Answer, DeploymentSpec, DeploymentState, Endpoint, Request, Traffic
+from ctrain.serving import Answer, DeploymentSpec, Endpoint, Request, Traffic
 from ctrain.smoke import Golden, read_scores
 
 EVERY = 0.1
 """Seconds between two questions: how exactly a drill measures."""
 
-READY_SECONDS = 1800.0
 SETTLE_SECONDS = 300.0
 """How long traffic may take to move. Azure's front door follows a change of weights within a minute or so."""
 
@@ -113,7 +113,8 @@ class _Drill:
     def rehearse(self) -> Drilled:
         name, stage = self.spec.name, self.stage
         self.journal.record(self.release.id, Drilling(stage.name, name, self.before))
-        self._place()
+        if (why := place(self.release, stage, self.spec, self.journal)) is not None:
+            raise self._failed(why)
         verdict = smoke_test(self.release.id, stage, name, self.journal, live=False)
         if not verdict.passed:
             raise self._failed(f"its smoke tests ended in {verdict.outcome}: {blocking_reason(verdict)}")
@@ -140,24 +141,6 @@ class _Drill:
             raise NotRestored(
                 f"the drill of {self.stage.name} could not be undone", why=str(failure), hint=self._by_hand()
             ) from failure
-
-    def _place(self) -> None:
-        journal, stage, name = self.journal, self.stage, self.spec.name
-        serving, clock = journal.at.serving(stage), journal.at.clock
-        journal.record(self.release.id, events.Placing(stage.name, name))
-        serving.place(stage.endpoint, self.spec)
-        began = clock.monotonic()
-        while True:
-            endpoint = serving.look(stage.endpoint)
-            seen = endpoint.deployments.get(name) if endpoint else None
-            waited = clock.monotonic() - began
-            if seen is not None and seen.healthy:
-                return
-            if waited > READY_SECONDS or (seen is not None and seen.state is DeploymentState.FAILED):
-                raise self._failed((seen.error if seen else None) or "it did not become ready in time")
-            journal.tell(Waiting(stage.name, name, waited))
-            journal.beat()
-            clock.sleep(max(EVERY, journal.at.pace.after(waited)))
 
     def _move(self, traffic: Traffic) -> WayBack:
         """Decide, look, record and change the weights, and ask all the while, until all answers are from there."""

@@ -10,7 +10,8 @@ from ctrain.events import AbortAsked, PauseAsked, Resumed
 from ctrain.flow.drive import drive
 from ctrain.flow.journal import Journal
 from ctrain.flow.open_release import lock_name
-from ctrain.flow.under_way import last_rollout, not_restored, under_way
+from ctrain.flow.roll_back import serving_release
+from ctrain.flow.under_way import torn_by, under_way
 from ctrain.plan import Deploy
 from ctrain.release import Release
 from ctrain.rollout import Stage
@@ -63,9 +64,8 @@ def abort(stage: Stage, journal: Journal, *, who: str, reason: str) -> Release:
     not restored. Raises UsageError where there is nothing to abort, and StillRunning where who drives has not done it
     in time.
     """
-    driven = under_way(stage, journal.at.ledger)
-    release = driven or last_rollout(stage, journal.at.ledger)
-    if release is None or not (driven or not_restored(release, stage)):
+    release = under_way(stage, journal.at.ledger) or _torn(stage, journal)
+    if release is None:
         raise _nothing(stage)
     asked = AbortAsked(stage.name, who, reason)
     if release.stages[stage.name].aborted is None:
@@ -87,8 +87,20 @@ def abort(stage: Stage, journal: Journal, *, who: str, reason: str) -> Release:
             journal.at.clock.sleep(POLL_SECONDS)
 
 
-def take_back(release: Release, stage: Stage, journal: Journal, asked: AbortAsked) -> Release:
-    """The release with the stage restored, as was asked. Raises Conflict where somebody else works on it."""
+def restore(release: Release, journal: Journal) -> Release:
+    """A release that ended with stages not as they were: once more, where no other one has taken them over since."""
+    for step in release.plan.deploys:
+        torn = _torn(step.stage, journal)
+        if torn is not None and torn.id == release.id:
+            release = take_back(release, step.stage, journal, None)
+    return release
+
+
+def take_back(release: Release, stage: Stage, journal: Journal, asked: AbortAsked | None) -> Release:
+    """The release with the stage restored, as was asked. Raises Conflict where somebody else works on it.
+
+    That it is given up may be known already: then nobody needs to ask, and what others changed since is respected.
+    """
     names = [lock_name(release.plan), stage.lock]
     taken = [name for name in names if name not in journal.leases]
     try:
@@ -98,7 +110,7 @@ def take_back(release: Release, stage: Stage, journal: Journal, asked: AbortAske
         record = release.stages[stage.name]
         if not record.under_way:
             return release
-        if record.aborted is None:
+        if asked is not None and record.aborted is None:
             journal.record(release.id, asked)
             release = journal.read_again(release.id)
         return drive(release, step_of(release, stage), journal)
@@ -110,6 +122,16 @@ def take_back(release: Release, stage: Stage, journal: Journal, asked: AbortAske
 def step_of(release: Release, stage: Stage) -> Deploy:
     """The step of its plan that takes the release to the stage."""
     return next(step for step in release.plan.deploys if step.stage.name == stage.name)
+
+
+def _torn(stage: Stage, journal: Journal) -> Release | None:
+    """The release that left the stage not as it was; none where another one has taken it over since."""
+    torn = torn_by(stage, journal.at.ledger)
+    if torn is None:
+        return None
+    other = serving_release(stage, journal.at.serving(stage).look(stage.endpoint), journal.at.ledger)
+    ours = (torn.stages[stage.name].deployment, *(torn.stages[stage.name].before or ()))
+    return torn if other is None or other.stages[stage.name].deployment in ours else None
 
 
 def _under_way(stage: Stage, journal: Journal) -> Release:

@@ -41,6 +41,12 @@ def under_way(stage: Stage, ledger: LedgerReader) -> Release | None:
     return None
 
 
+def torn_by(stage: Stage, ledger: LedgerReader) -> Release | None:
+    """The release that left the stage not as it was, if no newer one has gone there."""
+    release = last_rollout(stage, ledger)
+    return release if release is not None and not_restored(release, stage) else None
+
+
 def not_restored(release: Release, stage: Stage) -> bool:
     """Whether it ended with the stage not as it was, and is to be restored still."""
     record = release.stage(stage.name)

@@ -10,8 +10,11 @@ from ctrain.serving import Endpoint
 
 
 def way_out(release: Release, stage: Stage, endpoint: Endpoint | None, ledger: LedgerReader) -> tuple[str, ...]:
-    """In their order; any of them that works is enough. Where what served before is gone, who brought it there brings
-    it there again; where ctrain itself cannot be run, the platform's own command moves the traffic."""
+    """In their order: what shows how it stands, then what puts it right, of which any that works is enough.
+
+    Where what served before is gone, who brought it there brings it there again; where it is ill, its log says why;
+    where ctrain itself cannot be run, the platform's own command moves the traffic.
+    """
     record = release.stage(stage.name)
     before = dict(record.before or {}) if record else {}
     commands = []
@@ -21,6 +24,8 @@ def way_out(release: Release, stage: Stage, endpoint: Endpoint | None, ledger: L
     for name in missing:
         who = next((one.id for one in newest_first(ledger) if _brought(one, stage, name)), None)
         commands += [f"ctrain deploy --to {stage.name} {who}"] if who else []
+    if endpoint is not None and any(not one.healthy for name, one in endpoint.deployments.items() if name in before):
+        commands.append(f"ctrain logs --stage {stage.name}")
     if not missing:
         commands.append(f"ctrain rollout abort {stage.name}")
         if endpoint is not None and endpoint.route_command and before:

@@ -1,0 +1,96 @@
+"""What served before cannot serve while a version is given up: exit code 7, and commands that put it right."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.repository import LIMIT, Repository, Said
+from tests.e2e.tiny import CONFIGURATION, SCORING, tiny
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
+
+ROLLOUT = "{strategy: canary, steps: [20, 100], bake: 20s, judge: {errors: 0.05, per_second: 5, min_requests: 15}}"
+
+BROKEN = SCORING.replace("def init():", "def init():\n    raise RuntimeError('not today')")
+
+
+@pytest.fixture
+def driven(tmp_path: Path) -> Iterator[tuple[Repository, subprocess.Popen[str]]]:
+    """Version 1 served prod; version 2 has 20% of its traffic, and is watched."""
+    stage = "endpoint: tiny-prod, smoke: {golden: 3}"
+    configuration = CONFIGURATION.replace(stage, f"{stage}, rollout: {ROLLOUT}").replace("[dev, prod]", "[prod]")
+    made = tiny(tmp_path / "tiny", {"ctrain.yaml": configuration})
+    assert made.ctrain("run", "--trigger", "main").code == 0
+    made.edit("ctrain.yaml", "factor: 0.9", "factor: 0.91")
+    driver = made.start("run", "--trigger", "main")
+    limit = time.monotonic() + LIMIT
+    while "watching" not in made.kinds():
+        assert time.monotonic() < limit, "no canary"
+        time.sleep(0.05)
+    yield made, driver
+    made.down()
+
+
+def old(repository: Repository) -> Path:
+    """The folder of what served before."""
+    return next((repository.root / ".ctrain" / "endpoints" / "tiny-prod" / "deployments").glob("v1-*"))
+
+
+def kill(folder: Path) -> None:
+    """Its server's processes, by what they were started with."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in told:
+            os.kill(int(process.name), signal.SIGKILL)
+
+
+def printed(said: Said) -> list[list[str]]:
+    return [shlex.split(line)[1:] for line in re.findall(r"^    (ctrain .+)$", said.err, re.MULTILINE)]
+
+
+def test_the_printed_commands_put_prod_right(driven: tuple[Repository, subprocess.Popen[str]]) -> None:
+    """Somebody's hand broke what served before, and a person aborts. Once it is mended, each command works."""
+    repository, driver = driven
+    script = old(repository) / "code" / "score.py"
+    script.write_text(BROKEN)
+    kill(old(repository))
+
+    aborted = repository.ctrain("rollout", "abort", "prod", "--as", "anna", "--reason", "complaints")
+    driver.communicate(timeout=LIMIT)
+    assert (aborted.code, driver.returncode) == (7, 7), aborted.err
+    assert printed(aborted) == [["status"], ["logs", "--stage", "prod"], ["rollout", "abort", "prod"]]
+    assert "RuntimeError: not today" in repository.ctrain("logs", "--stage", "prod").out
+    script.write_text(SCORING)
+    said = [repository.ctrain(*words) for words in printed(aborted)]
+
+    assert [one.code for one in said] == [0, 0, 0], said[-1].err
+    assert repository.serving()["prod"] == 1
+    assert repository.ctrain("run", "--trigger", "main").code == 6
+
+
+def test_running_again_puts_prod_right_too(driven: tuple[Repository, subprocess.Popen[str]]) -> None:
+    """As a CI does whose job is run again: exit code 6, as if it had been restored at once."""
+    repository, driver = driven
+    script = old(repository) / "code" / "score.py"
+    script.write_text(BROKEN)
+    kill(old(repository))
+    repository.ctrain("rollout", "abort", "prod", "--as", "anna", "--reason", "complaints")
+    driver.communicate(timeout=LIMIT)
+    script.write_text(SCORING)
+
+    again = repository.ctrain("run", "--trigger", "main")
+
+    assert again.code == 6, again.err
+    assert repository.serving()["prod"] == 1

@@ -20,6 +20,7 @@ READY := .venv/ready
 AZURITE := tests/azure/node/node_modules/.package-lock.json
 DESCRIPTIONS := tests/ci/node/node_modules/.package-lock.json
 CHROMIUM := tests/report/node/node_modules/chromium/chromium
+NODE := $(if $(shell command -v npm),$(AZURITE) $(DESCRIPTIONS) $(CHROMIUM))
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
@@ -33,7 +34,10 @@ setup: $(READY)  ## Make .venv with everything that is needed
 demo: $(READY)  ## Train, judge and serve the reference project: the main job, on this machine
 	cd pipelines && ../$(BIN)/ctrain run --trigger main
 
-test: lint types imports tests  ## All checks and all tests
+# The environments are set up side by side: each waits for its downloads.
+test:  ## All checks and all tests
+	$(MAKE) --no-print-directory -j4 lint types imports $(NODE)
+	$(MAKE) --no-print-directory tests
 
 lint: $(READY)  ## Style and formatting
 	$(BIN)/ruff check .
@@ -50,7 +54,7 @@ imports: $(READY)  ## Who may import whom
 	$(BIN)/lint-imports
 
 # loadfile: a file's tests tell one story, on one platform (xdist 3.8's loadgroup does nothing with pytest 9.2).
-tests: $(READY) $(if $(shell command -v npm),$(AZURITE) $(DESCRIPTIONS) $(CHROMIUM))  ## The tests only; e.g. make tests ARGS="tests/gate -x"
+tests: $(READY) $(NODE)  ## The tests only; e.g. make tests ARGS="tests/gate -x"
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 azurite: $(AZURITE)  ## Install the storage emulator that some tests need (make tests does, where npm is)

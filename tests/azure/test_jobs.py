@@ -84,6 +84,7 @@ def _the_sdk_downloads_a_steps_only(jobs: Samples, train: str, where: Path) -> N
         jobs.client.jobs.download("ctrain-a-1", download_path=where / "model", output_name="model")
 
 
+@pytest.mark.long
 def test_registered_data_and_models_reach_the_steps(jobs: Samples) -> None:
     """`azureml:name:version` is fetched from the store, a model's folder as well as a file.
 
@@ -124,6 +125,7 @@ def test_registered_data_and_models_reach_the_steps(jobs: Samples) -> None:
     assert jobs.children("ctrain-b-1")["prep"].properties["azureml.reusedrunid"] == prep
 
 
+@pytest.mark.long
 def test_steps_are_reused_unless_the_pipeline_says_otherwise(jobs: Samples) -> None:
     """With the marks of the service: a run that is reused names the run whose outputs it has."""
     jobs.submit("ctrain-a-1")
@@ -144,6 +146,7 @@ def test_steps_are_reused_unless_the_pipeline_says_otherwise(jobs: Samples) -> N
     assert "preparing" in (jobs.folder / "down/artifacts/user_logs/std_log.txt").read_text()
 
 
+@pytest.mark.long
 def test_a_job_takes_what_another_one_made(jobs: Samples) -> None:
     """By the short address of the job's output, as examples of the service write it."""
     jobs.submit("ctrain-a-1")
@@ -212,6 +215,7 @@ def test_of_two_submitters_one_makes_the_job(jobs: Samples) -> None:
     assert jobs.ended("ctrain-b-1") == "Completed"
 
 
+@pytest.mark.long
 def test_jobs_of_the_same_code_and_data_run_side_by_side(jobs: Samples) -> None:
     """They share the code that was fetched, and neither takes the other's data away."""
     names = [f"ctrain-{letter}-1" for letter in "abc"]
@@ -280,6 +284,7 @@ def test_what_cannot_be_is_refused(jobs: Samples) -> None:
         jobs.client.jobs.create_or_update(job)
 
 
+@pytest.mark.long
 def test_a_pipeline_within_a_pipeline_has_steps_of_its_own(jobs: Samples) -> None:
     """Each level lists its own children, and fails with them."""
     text = (jobs.folder / "pipeline.yml").read_text()

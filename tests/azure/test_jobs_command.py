@@ -13,7 +13,7 @@ from tests.azure.loopback import Loopback, Place
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-pytestmark = pytest.mark.usefixtures("stored")
+pytestmark = [pytest.mark.usefixtures("stored"), pytest.mark.long]
 
 
 @pytest.fixture

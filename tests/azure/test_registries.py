@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.ai.ml.entities import Model
 
-pytestmark = pytest.mark.usefixtures("stored")
+pytestmark = [pytest.mark.usefixtures("stored"), pytest.mark.long]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.azure.loopback import Loopback, Place
 
-pytestmark = pytest.mark.usefixtures("stored")
+pytestmark = [pytest.mark.usefixtures("stored"), pytest.mark.long]
 
 MLMODEL = "flavors:\n  python_function: {loader_module: twice, code: code}\n"
 TWICE = """\

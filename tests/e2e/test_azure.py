@@ -119,6 +119,7 @@ def test_07_a_pull_request_trains_on_a_sample(tiny: AzureTiny) -> None:
     assert len(made) <= 1
 
 
+@pytest.mark.long
 def test_08_killed_again_and_again_it_arrives(tiny: AzureTiny) -> None:
     """One release, job and version; the new model serves and is champion. `make test-kill-matrix` has all calls."""
     tiny.repository.edit("ctrain.yaml", "factor: 0.9", "factor: 0.7")
@@ -137,6 +138,7 @@ def test_08_killed_again_and_again_it_arrives(tiny: AzureTiny) -> None:
     assert [told.count(kind) for kind in ("opened", "registered", "crowned", "closed")] == [1, 1, 1, 1]
 
 
+@pytest.mark.long
 def test_09_prod_goes_back_to_what_it_served(tiny: AzureTiny) -> None:
     """A rollback is a change of traffic to a deployment that is still warm."""
     said = tiny.repository.ctrain("rollback", "prod", "--reason", "a drill")

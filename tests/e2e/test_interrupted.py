@@ -75,6 +75,7 @@ def resumed_elsewhere(killing: Killing, folder: Path) -> Said:
     return Repository(folder, {"CTRAIN_HOME": str(killing.repository.root / ".ctrain")}).ctrain("resume")
 
 
+@pytest.mark.long
 def test_a_run_that_is_interrupted_again_and_again_arrives(killing: Killing, tmp_path: Path) -> None:
     """And is resumed from elsewhere: one release, one job, one version; no lock keeps the next one out."""
     killing.another_model()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ctrain.data import DataVersion
-from ctrain.errors import PipelineError, ProjectError
+from ctrain.errors import Location, PipelineError, ProjectError
 from ctrain.events import Event, Judged, Opened
 from ctrain.flow.prepare import prepare, scoring_digest
 from ctrain.plan import Deploy, Gate, Plan, Register, Train
@@ -146,6 +146,20 @@ def test_a_registered_environment_of_a_scoring_script_counts_by_its_name(tmp_pat
 
     assert digest("azureml:scoring:1") == digest("azureml:scoring:1")
     assert digest("azureml:scoring:1") != digest("azureml:scoring:2")
+
+
+def test_a_password_in_the_scoring_environment_is_refused_at_its_line(tmp_path: Path) -> None:
+    """It would be baked into the image that serves; the password itself is not said again."""
+    (tmp_path / "score.py").touch()
+    conda = tmp_path / "conda.yml"
+    conda.write_text("dependencies:\n- pip:\n  - --index-url https://me:pa55@feed.example.org/simple\n")
+    scoring = ScoringCode(str(tmp_path), "score.py", str(conda))
+
+    with pytest.raises(ProjectError, match="has a password in it") as refused:
+        scoring_digest(Stage("dev", "visits-dev", deployment=DeploymentSettings(scoring=scoring)))
+
+    assert refused.value.at == Location(conda, 3)
+    assert "pa55" not in str(refused.value) + refused.value.hint
 
 
 def test_a_plan_says_what_the_gate_will_be_able_to_tell(planned: MemoryBackend, project: Project) -> None:

@@ -40,6 +40,9 @@ class Ran:
         return pd.read_parquet(self.folder / "training")
 
 
+pytestmark = pytest.mark.long  # the main job's story runs all of these steps, too
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """A fifth of the persons, by the last digit of their id."""

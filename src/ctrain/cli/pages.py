@@ -109,8 +109,9 @@ def _times(step: Deploy) -> list[str]:
     if times is None:
         return []
     pauses = f", and a person's word at {', '.join(f'{share}%' for share in times.pauses)}" if times.pauses else ""
+    takes = f"takes {duration(times.at_least)} at least" if times.at_least else "takes as long as its smoke tests"
     return [
-        f"       {'promotion':<12} takes {duration(times.at_least)} at least{pauses}",
+        f"       {'promotion':<12} {takes}{pauses}",
         *_made_of(times.promotion),
         f"       {'rollback':<12} takes {duration(times.at_most)} at most, once it is decided; else a person is called",
         *_made_of(times.rollback),

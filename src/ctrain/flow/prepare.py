@@ -10,7 +10,7 @@ from pathlib import Path
 from ctrain.data import DataVersion, SampleSpec
 from ctrain.digest import tree_digest
 from ctrain.document import nearest
-from ctrain.errors import ProjectError
+from ctrain.errors import Location, ProjectError
 from ctrain.flow.look_back import look_back
 from ctrain.flow.side_by_side import begin
 from ctrain.pipeline import Pipeline, read_pipeline
@@ -18,6 +18,7 @@ from ctrain.plan import Facts, Plan, make_plan
 from ctrain.ports import Backend
 from ctrain.project import DataUse, Project, Trigger
 from ctrain.rollout import Stage
+from ctrain.secrecy import password_line
 from ctrain.training import Identity, Preview, Scalar, TrainingRun, TrainingSpec, job_name
 from ctrain.version import ModelVersion, Source
 
@@ -104,8 +105,21 @@ def scoring_digest(stage: Stage) -> str:
         )
     if scoring.environment is not None:
         named = scoring.environment  # one that is registered is a name, which stands for itself
-        parts.append(named if named.startswith("azureml:") else tree_digest(Path(named), ProjectError))
+        parts.append(named if named.startswith("azureml:") else _conda_digest(Path(named)))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def _conda_digest(file: Path) -> str:
+    digest = tree_digest(file, ProjectError)
+    line = password_line(file.read_text(encoding="utf-8", errors="replace"))
+    if line is not None:
+        raise ProjectError(
+            "an address in the scoring environment has a password in it",
+            why="an image is built from it, and whoever may read the image or the workspace can read it there",
+            hint="write the address without, and give the workspace a connection to the feed (docs/ci.md)",
+            at=Location(file, line),
+        )
+    return digest
 
 
 def _inputs(

@@ -10,6 +10,7 @@ from ctrain.errors import Location, PipelineError
 from ctrain.pipeline.cursor import Cursor
 from ctrain.pipeline.graph import Environment
 from ctrain.pipeline.reading import Reading
+from ctrain.secrecy import password_line
 
 _KEYS = frozenset(
     {"$schema", "name", "version", "description", "tags", "properties", "image", "conda_file", "build"}
@@ -25,9 +26,6 @@ _PYTHON = (
 _RUNS_PYTHON = (
     r"(?:^|[\s;&|(=\"'])(?:[\w./-]*/)?(?:python[\d.]*|torchrun|accelerate|deepspeed|mlflow|pip\d?)(?=$|[\s;&|)\"'])"
 )
-
-# `https://user:password@host`, but for a password that stands for an environment variable, as uv reads it.
-_SIGNED_IN = r"https?://[^\s/@:]*:(?!\$\{\w+\}@)[^\s/@]+@"
 
 
 def read_environment(cursor: Cursor, reading: Reading) -> Environment:
@@ -88,13 +86,12 @@ def _conda(cursor: Cursor, reading: Reading) -> str:
     Cursor(document, (), document.value).mapping()
     reading.sources.files.add(file)
     text = content.decode("utf-8-sig")
-    before = re.split(_SIGNED_IN, text, maxsplit=1)[0]
-    return _without_password(text, Location(file, before.count("\n") + 1))
+    return _without_password(text, Location(file, password_line(text) or 1))
 
 
 def _without_password(text: str, at: Location) -> str:
     """The same text. Raises PipelineError where an address in it has a password: it would be baked into an image."""
-    if re.search(_SIGNED_IN, text):
+    if password_line(text) is not None:
         raise PipelineError(
             "an address in the conda file has a password in it",
             why="an image is built from it, and whoever may read the image or the workspace can read it there",

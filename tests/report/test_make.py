@@ -172,6 +172,11 @@ def test_a_step_that_broke_in_our_code_stands_there() -> None:
     assert (remark.file, remark.line, remark.title) == ("src/train.py", 5, "step train: failed")
 
 
+def test_a_stage_that_was_not_restored_says_how_it_can_be() -> None:
+    """By an abort, which gives it what served before: a rollback refuses a stage whose traffic is split."""
+    assert report_of("not-restored").next == ("ctrain status", "ctrain rollout abort prod")
+
+
 def test_every_problem_of_a_file_is_a_remark() -> None:
     """At its line, if the file is within the repository."""
     at, outside = Location(Path("/repo/ctrain.yaml"), 7), Location(Path("/etc/x"), 1)

@@ -198,7 +198,7 @@ def _next(release: Release, stages: tuple[StageLine, ...]) -> tuple[str, ...]:
             return (f"ctrain gate {release.id} --explain", f"ctrain gate {release.id} --policy other.yaml")
         case State.NOT_RESTORED:
             torn = [stage.name for stage in stages if stage.state in ("given up", "under way")]
-            return ("ctrain status", *(f"ctrain rollback {name}" for name in torn))
+            return ("ctrain status", *(f"ctrain rollout abort {name}" for name in torn))
         case State.ROLLED_BACK:
             return ("ctrain status", f"ctrain show {release.id}")
         case State.PASSED | State.DELIVERED | State.NOTHING:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ctrain.backends.clock import SystemClock
+from ctrain.backends.local.home import Home
+from ctrain.backends.local.serving.port import LocalServing
 from tests.e2e.repository import LIMIT, Repository, Said
 from tests.e2e.tiny import CONFIGURATION, SCORING, tiny
 
@@ -23,21 +26,26 @@ ROLLOUT = "{strategy: canary, steps: [20, 100], bake: 20s, judge: {errors: 0.05,
 BROKEN = SCORING.replace("def init():", "def init():\n    raise RuntimeError('not today')")
 
 
-@pytest.fixture
-def driven(tmp_path: Path) -> Iterator[tuple[Repository, subprocess.Popen[str]]]:
-    """Version 1 served prod; version 2 has 20% of its traffic, and is watched."""
+def watched(root: Path, rollout: str) -> Iterator[tuple[Repository, subprocess.Popen[str]]]:
+    """Version 1 served prod; version 2 comes by that rollout, and has begun to be watched."""
     stage = "endpoint: tiny-prod, smoke: {golden: 3}"
-    configuration = CONFIGURATION.replace(stage, f"{stage}, rollout: {ROLLOUT}").replace("[dev, prod]", "[prod]")
-    made = tiny(tmp_path / "tiny", {"ctrain.yaml": configuration})
+    configuration = CONFIGURATION.replace(stage, f"{stage}, rollout: {rollout}").replace("[dev, prod]", "[prod]")
+    made = tiny(root, {"ctrain.yaml": configuration})
     assert made.ctrain("run", "--trigger", "main").code == 0
     made.edit("ctrain.yaml", "factor: 0.9", "factor: 0.91")
     driver = made.start("run", "--trigger", "main")
     limit = time.monotonic() + LIMIT
     while "watching" not in made.kinds():
-        assert time.monotonic() < limit, "no canary"
+        assert time.monotonic() < limit, "nothing is watched"
         time.sleep(0.05)
     yield made, driver
     made.down()
+
+
+@pytest.fixture
+def driven(tmp_path: Path) -> Iterator[tuple[Repository, subprocess.Popen[str]]]:
+    """Version 2 has 20% of prod's traffic, and is watched."""
+    yield from watched(tmp_path / "tiny", ROLLOUT)
 
 
 def old(repository: Repository) -> Path:
@@ -94,3 +102,29 @@ def test_running_again_puts_prod_right_too(driven: tuple[Repository, subprocess.
 
     assert again.code == 6, again.err
     assert repository.serving()["prod"] == 1
+
+
+@pytest.fixture
+def switched(tmp_path: Path) -> Iterator[tuple[Repository, subprocess.Popen[str]]]:
+    """Version 2 has all of prod's traffic, and is watched; version 1 is kept for the way back."""
+    yield from watched(tmp_path / "tiny", "{strategy: blue_green, bake: 30s, judge: {errors: 0.05, per_second: 5}}")
+
+
+def test_what_somebody_removed_is_placed_anew_by_the_printed_command(
+    switched: tuple[Repository, subprocess.Popen[str]],
+) -> None:
+    """The way back is gone, and a person wants it: the release that had brought it there brings it there again."""
+    repository, driver = switched
+    LocalServing(Home(repository.root / ".ctrain"), SystemClock()).remove("tiny-prod", old(repository).name)
+
+    _, said = driver.communicate(timeout=LIMIT)
+    assert driver.returncode == 10, said
+    aborted = repository.ctrain("rollout", "abort", "prod", "--as", "anna", "--reason", "complaints")
+    (status, deploy) = printed(aborted)
+    codes = [repository.ctrain(*words).code for words in (status, deploy)]
+
+    assert aborted.code == 7, aborted.err
+    assert deploy[:3] == ["deploy", "--to", "prod"]
+    assert codes == [0, 0]
+    assert repository.serving()["prod"] == 1
+    assert repository.ctrain("run", "--trigger", "main").code == 6

@@ -17,7 +17,7 @@ from ctrain.flow.steer import step_of
 from ctrain.plan import Plan
 from ctrain.release import Ending
 from ctrain.rollout import RolloutSettings, Stage, live
-from ctrain.serving import Deployment, DeploymentState
+from ctrain.serving import Deployment, DeploymentState, Traffic
 from tests.builders import PROD, a_plan, outputs
 from tests.flow.conftest import Run
 from tests.memory import MemoryBackend
@@ -86,6 +86,29 @@ def test_what_is_past_its_keep_goes_at_the_end_of_a_rollout(world: MemoryBackend
     run(plan_of(world, 4, KEEPING))
 
     assert there(world) == ["v3", "v4"]
+
+
+def test_what_a_rollback_would_go_back_to_stays_where_the_one_between_was_taken_off(
+    world: MemoryBackend, run: Run
+) -> None:
+    """Its rollback was begun, and cut off before the traffic moved: the third takes over from a marked version."""
+    deliver_all(world, run, PROD, 2)
+    route = world.serving.route
+
+    def interrupted(endpoint: str, traffic: Traffic) -> None:
+        raise KeyboardInterrupt
+
+    world.serving.route = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        roll_back(PROD, "complaints", a_journal(world), last=True)
+    world.serving.route = route  # type: ignore[method-assign]
+    world.ledger.leases.clear()
+
+    run(plan_of(world, 3, PROD))
+    assert serves(world) == ["v3"]
+    roll_back(PROD, "more complaints", a_journal(world), last=True)
+
+    assert serves(world) == ["v1"]
 
 
 def test_planning_it_changes_nothing(world: MemoryBackend, run: Run) -> None:

@@ -227,7 +227,7 @@ class _Driver:
         tidies = share == 100 and self.record.proven is not None
         kept: frozenset[str] = frozenset()
         if tidies and endpoint is not None:
-            kept = kept_at(self.stage, endpoint, self.journal.at, self.record)
+            kept = kept_at(self.stage, endpoint, self.journal.at, self.release)
         seen = remembered(self.release, self.stage, endpoint, overdue=overdue, kept=kept)
         given_up = self.record.rejected is not None or self.record.aborted is not None
         if given_up and self.record.share == 0 and share == 0 and endpoint is not None and seen.before is not None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from ctrain.flow.roll_back import newest_first
+from ctrain.flow.roll_back import newest_first, way_back
 from ctrain.ports import Backend, LedgerReader
-from ctrain.release import Ending, Release, StageRecord
+from ctrain.release import Ending, Release
 from ctrain.rollout import Past, Stage
 from ctrain.serving import Endpoint
 
@@ -77,12 +77,19 @@ def remember(stage: Stage, releases: Iterable[Release]) -> dict[str, Past]:
     return past
 
 
-def kept_at(stage: Stage, endpoint: Endpoint, at: Backend, record: StageRecord) -> frozenset[str]:
-    """Deployments beside what serves and what served before it, that the stage's `keep` lets stay for now."""
-    keep = stage.rollout.keep_seconds
+def kept_at(stage: Stage, endpoint: Endpoint, at: Backend, release: Release) -> frozenset[str]:
+    """Deployments that stay for now, beside the release's own and what served before it.
+
+    What the stage's `keep` lets stay; and what a rollback would go back to, where what served before was itself rolled
+    back, and is still there because that rollback did not come to its end.
+    """
+    keep, record = stage.rollout.keep_seconds, release.stages[stage.name]
     others = endpoint.deployments.keys() - {record.deployment, *(record.before or ())}
-    if not others or not keep:
+    if not others:
         return frozenset()
+    needed = others & way_back(stage, endpoint, release, at.ledger).keys()
+    if not keep:
+        return frozenset(needed)
     since = at.clock.now() - timedelta(seconds=keep)
     past = remember(stage, newest_first(at.ledger))
-    return frozenset(name for name in others if name in past and (past[name].taken_off or _EVER) > since)
+    return frozenset(needed | {name for name in others if name in past and (past[name].taken_off or _EVER) > since})

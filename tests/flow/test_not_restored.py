@@ -11,6 +11,7 @@ import pytest
 
 from ctrain.errors import NotRestored, UsageError
 from ctrain.flow.bring_back import bring_back
+from ctrain.flow.deploy import deploy
 from ctrain.flow.journal import Journal
 from ctrain.flow.steer import abort, step_of
 from ctrain.flow.way_out import way_out
@@ -82,6 +83,16 @@ def test_running_again_restores_it_once_that_can_be(served: MemoryBackend, run: 
     well(served)
 
     again = run(second(served, CANARY))
+
+    assert (again.ending, split(served)) == (Ending.ROLLED_BACK, {"v1": 100})
+
+
+def test_deploying_it_again_restores_it_once_that_can_be(served: MemoryBackend, run: Run) -> None:
+    """As the job of a CI does that is run again: its version was marked, and is not tried once more."""
+    bad = torn(served, run)
+    well(served)
+
+    again = deploy(bad, step_of(bad, PROD), a_person(served))
 
     assert (again.ending, split(served)) == (Ending.ROLLED_BACK, {"v1": 100})
 

@@ -12,7 +12,7 @@ from ctrain.flow.drive import drive
 from ctrain.flow.journal import Journal
 from ctrain.flow.ordering import is_older, refuse_older
 from ctrain.flow.roll_back import taken_back
-from ctrain.flow.steer import take_back
+from ctrain.flow.steer import restore, take_back
 from ctrain.flow.under_way import not_restored, under_way
 from ctrain.flow.undo_drill import undo_drill
 from ctrain.flow.way_out import way_out
@@ -73,7 +73,9 @@ def _leave(release: Release, why: str, journal: Journal) -> Release:
                 release = _crown(release, journal)
         finally:
             journal.unlock(last.stage.lock)
-    if release.ending is Ending.NOT_RESTORED or (release.ending is Ending.ROLLED_BACK and release.why == why):
+    if release.ending is Ending.NOT_RESTORED:
+        return restore(release, journal)
+    if release.ending is Ending.ROLLED_BACK and release.why == why:
         return release
     return journal.record(release.id, events.Closed(Ending.ROLLED_BACK, why))
 

@@ -17,16 +17,6 @@ _SECRET: Final = re.compile(
 """Signatures, keys and tokens, as they stand in connection strings, headers and forms."""
 
 
-# But for a password that stands for an environment variable, as uv reads it.
-_SIGNED_IN: Final = re.compile(r"https?://[^\s/@:]*:(?!\$\{\w+\}@)[^\s/@]+@")
-
-
-def password_line(text: str) -> int | None:
-    """The first line, from 1, with an address like `https://user:password@host` in it; None if there is none."""
-    found = _SIGNED_IN.search(text)
-    return text.count("\n", 0, found.start()) + 1 if found else None
-
-
 def without_secrets(words: str) -> str:
     """The same words; URLs in them lose their query, which may be signed, and keys and tokens are left out."""
     plain = _URL.sub(lambda found: redacted(found[0]) if "?" in found[0] or "@" in found[0] else found[0], words)

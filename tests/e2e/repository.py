@@ -113,6 +113,13 @@ class Repository:
         ledger.close()
         return [json.loads(body)["what"]["kind"] for (body,) in rows]
 
+    def until(self, kind: str, count: int = 1) -> None:
+        """Wait for so many events of that kind."""
+        limit = time.monotonic() + LIMIT
+        while self.kinds().count(kind) < count:
+            assert time.monotonic() < limit, f"{kind} did not happen"
+            time.sleep(0.05)
+
     def serving(self) -> dict[str, int | None]:
         """The model version that has all of each stage's traffic."""
         stages = self.ctrain("status", "--json").document["status"]["stages"]

@@ -7,7 +7,6 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from ctrain.backends.clock import SystemClock
 from ctrain.backends.local.home import Home
 from ctrain.backends.local.serving.port import LocalServing
+from tests.e2e.killing import processes
 from tests.e2e.repository import LIMIT, Repository, Said
 from tests.e2e.tiny import CONFIGURATION, SCORING, tiny
 
@@ -34,10 +34,7 @@ def watched(root: Path, rollout: str) -> Iterator[tuple[Repository, subprocess.P
     assert made.ctrain("run", "--trigger", "main").code == 0
     made.edit("ctrain.yaml", "factor: 0.9", "factor: 0.91")
     driver = made.start("run", "--trigger", "main")
-    limit = time.monotonic() + LIMIT
-    while "watching" not in made.kinds():
-        assert time.monotonic() < limit, "nothing is watched"
-        time.sleep(0.05)
+    made.until("watching")
     yield made, driver
     made.down()
 
@@ -53,15 +50,14 @@ def old(repository: Repository) -> Path:
     return next((repository.root / ".ctrain" / "endpoints" / "tiny-prod" / "deployments").glob("v1-*"))
 
 
-def kill(folder: Path) -> None:
-    """Its server's processes, by what they were started with."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        except OSError:
-            continue
-        if str(folder).encode() in told:
-            os.kill(int(process.name), signal.SIGKILL)
+def break_old(repository: Repository) -> Path:
+    """Somebody's hand: what served before cannot be loaded any more, and its server has ended. Its script."""
+    script = old(repository) / "code" / "score.py"
+    script.write_text(BROKEN)
+    for process, line in processes(repository).items():
+        if str(old(repository)) in line:
+            os.kill(process, signal.SIGKILL)
+    return script
 
 
 def printed(said: Said) -> list[list[str]]:
@@ -71,9 +67,7 @@ def printed(said: Said) -> list[list[str]]:
 def test_the_printed_commands_put_prod_right(driven: tuple[Repository, subprocess.Popen[str]]) -> None:
     """Somebody's hand broke what served before, and a person aborts. Once it is mended, each command works."""
     repository, driver = driven
-    script = old(repository) / "code" / "score.py"
-    script.write_text(BROKEN)
-    kill(old(repository))
+    script = break_old(repository)
 
     aborted = repository.ctrain("rollout", "abort", "prod", "--as", "anna", "--reason", "complaints")
     driver.communicate(timeout=LIMIT)
@@ -91,9 +85,7 @@ def test_the_printed_commands_put_prod_right(driven: tuple[Repository, subproces
 def test_running_again_puts_prod_right_too(driven: tuple[Repository, subprocess.Popen[str]]) -> None:
     """As a CI does whose job is run again: exit code 6, as if it had been restored at once."""
     repository, driver = driven
-    script = old(repository) / "code" / "score.py"
-    script.write_text(BROKEN)
-    kill(old(repository))
+    script = break_old(repository)
     repository.ctrain("rollout", "abort", "prod", "--as", "anna", "--reason", "complaints")
     driver.communicate(timeout=LIMIT)
     script.write_text(SCORING)

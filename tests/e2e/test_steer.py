@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,19 +28,12 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     made.down()
 
 
-def until(repository: Repository, kind: str, count: int) -> None:
-    limit = time.monotonic() + LIMIT
-    while repository.kinds().count(kind) < count:
-        assert time.monotonic() < limit, f"{kind} did not happen"
-        time.sleep(0.05)
-
-
 def test_another_process_is_paused_and_then_aborted(repository: Repository) -> None:
     """Its lock is left to it; it notices in the midst of a watch, and its exit code says what became of it."""
     assert repository.ctrain("run", "--trigger", "main").code == 0
     repository.edit("ctrain.yaml", "factor: 0.9", "factor: 0.91")
     driver = repository.start("run", "--trigger", "main")
-    until(repository, "watching", 1)
+    repository.until("watching", 1)
 
     assert repository.ctrain("rollout", "status", "prod").code == 8
     assert repository.ctrain("rollout", "pause", "prod", "--as", "anna", "--reason", "lunch").code == 0
@@ -52,7 +44,7 @@ def test_another_process_is_paused_and_then_aborted(repository: Repository) -> N
 
     assert repository.ctrain("rollout", "resume", "prod", "--later").code == 0
     driver = repository.start("run", "--trigger", "main")
-    until(repository, "watching", 2)
+    repository.until("watching", 2)
     aborted = repository.ctrain("rollout", "abort", "prod", "--as", "anna", "--reason", "complaints")
     _, said = driver.communicate(timeout=LIMIT)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -13,6 +13,7 @@ from ctrain.flow.deliver import deliver
 from ctrain.flow.drive import READY_SECONDS
 from ctrain.flow.journal import LEASE_SECONDS, Journal
 from ctrain.flow.roll_back import roll_back
+from ctrain.plan import Plan
 from ctrain.release import Ending
 from ctrain.rollout import Stage, live
 from ctrain.serving import Answer, DeploymentSpec, DeploymentState, Endpoint, Request, Traffic
@@ -112,17 +113,23 @@ def test_what_serves_the_last_stage_is_crowned_though_it_was_rolled_back_before_
     world: MemoryBackend, run: Run
 ) -> None:
     """It had taken prod over, and died before the crown; then it was rolled back at dev only."""
-    run(a_plan(stages=(DEV, PROD)))
-    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
-    second = a_plan(commit="second", stages=(DEV, PROD), champion=world.registry.champion("visits"))
-    with interrupted_crown(world), pytest.raises(KeyboardInterrupt):
-        run(second)
-    roll_back(DEV, "complaints", Journal(world.ports, "anna", lambda _: None), last=False)
-    world.ledger.leases.clear()
+    second = died_and_rolled_back_at_dev(world, run, interrupted_crown(world))
 
     assert run(second).ending is Ending.ROLLED_BACK
 
     assert world.registry.champions["visits"].version == 2
+
+
+def died_and_rolled_back_at_dev(world: MemoryBackend, run: Run, death: AbstractContextManager[None]) -> Plan:
+    """The plan of a second version that had come to prod when its run died so, and was then rolled back at dev."""
+    run(a_plan(stages=(DEV, PROD)))
+    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
+    second = a_plan(commit="second", stages=(DEV, PROD), champion=world.registry.champion("visits"))
+    with death, pytest.raises(KeyboardInterrupt):
+        run(second)
+    roll_back(DEV, "complaints", Journal(world.ports, "anna", lambda _: None), last=False)
+    world.ledger.leases.clear()
+    return second
 
 
 @contextmanager
@@ -170,13 +177,7 @@ def interrupted_crown(world: MemoryBackend) -> Iterator[None]:
 
 def test_a_version_that_was_rolled_back_leaves_the_stage_it_was_on_its_way_to(world: MemoryBackend, run: Run) -> None:
     """Its run died at prod, somebody rolled it back at dev: prod serves what it served, before the release ends."""
-    run(a_plan(stages=(DEV, PROD)))
-    world.trainer.outputs = outputs(quality=0.99, champion=1.0)
-    second = a_plan(commit="second", stages=(DEV, PROD), champion=world.registry.champion("visits"))
-    with killed_by_route(world), pytest.raises(KeyboardInterrupt):
-        run(second)
-    roll_back(DEV, "complaints", Journal(world.ports, "anna", lambda _: None), last=False)
-    world.ledger.leases.clear()
+    second = died_and_rolled_back_at_dev(world, run, killed_by_route(world))
 
     assert run(second).ending is Ending.ROLLED_BACK
     prod = world.serving.endpoints[PROD.endpoint]

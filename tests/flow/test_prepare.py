@@ -152,7 +152,7 @@ def test_a_password_in_the_scoring_environment_is_refused_at_its_line(tmp_path: 
     """It would be baked into the image that serves; the password itself is not said again."""
     (tmp_path / "score.py").touch()
     conda = tmp_path / "conda.yml"
-    conda.write_text("dependencies:\n- pip:\n  - --index-url https://me:pa55@feed.example.org/simple\n")
+    conda.write_text("dependencies:\n- pip:\n  - visits @ https://me:pa55@feed.example.org/visits.whl\n")
     scoring = ScoringCode(str(tmp_path), "score.py", str(conda))
 
     with pytest.raises(ProjectError, match="has a password in it") as refused:

@@ -134,7 +134,7 @@ def test_a_private_image_will_do_where_the_command_starts_python(tmp_path: Path)
 def test_an_address_without_a_password_is_fine(tmp_path: Path, address: str) -> None:
     """A name alone opens nothing, and a variable's name tells nothing."""
     found = environment(
-        tmp_path, "{image: 'any:1', conda_file: c.yml}", c=f"dependencies: [{{pip: ['--index-url {address}']}}]"
+        tmp_path, "{image: 'any:1', conda_file: c.yml}", c=f"dependencies: [{{pip: ['visits @ {address}']}}]"
     )
     assert address in (found.conda or "")
 
@@ -142,5 +142,7 @@ def test_an_address_without_a_password_is_fine(tmp_path: Path, address: str) -> 
 def test_a_password_in_an_inline_specification_is_refused(tmp_path: Path) -> None:
     """It would be baked into the image; the password itself is not said again."""
     with pytest.raises(PipelineError, match="has a password in it") as refused:
-        environment(tmp_path, "{image: a, conda_file: {dependencies: [{pip: ['-i https://a:pa55@b.example.org']}]}}")
+        environment(
+            tmp_path, "{image: a, conda_file: {dependencies: [{pip: ['visits @ https://a:pa55@b.example.org']}]}}"
+        )
     assert "pa55" not in str(refused.value)

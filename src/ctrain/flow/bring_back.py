@@ -24,7 +24,7 @@ def bring_back(release: Release, step: Deploy, journal: Journal) -> Release:
     stage, record = step.stage, release.stages[step.stage.name]
     journal.lock(stage.lock)
     try:
-        torn = torn_by(stage, journal.at.ledger)
+        torn = torn_by(stage, journal.at)
         if torn is None or record.deployment not in (torn.stages[stage.name].before or {}):
             return release
         spec = wanted(release, step).target

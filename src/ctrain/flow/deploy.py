@@ -96,8 +96,7 @@ def _still_serves(release: Release, stage: Stage, journal: Journal) -> bool:
 
     A platform may tell of what was for a while: that it does not is believed once it has said so a few times.
     """
-    record, serving = release.stage(stage.name), journal.at.serving(stage)
-    ours = {record.deployment: 100} if record is not None else {}
+    serving, ours = journal.at.serving(stage), {release.stages[stage.name].deployment: 100}
     for _ in range(DOUBTS):
         endpoint = serving.look(stage.endpoint)
         if endpoint is not None and rollout.live(endpoint.traffic) == ours:

@@ -13,12 +13,11 @@ from ctrain.document import nearest
 from ctrain.errors import Location, ProjectError
 from ctrain.flow.look_back import look_back
 from ctrain.flow.side_by_side import begin
-from ctrain.pipeline import Pipeline, read_pipeline
+from ctrain.pipeline import Pipeline, read_pipeline, refuse_password
 from ctrain.plan import Facts, Plan, make_plan
 from ctrain.ports import Backend
 from ctrain.project import DataUse, Project, Trigger
 from ctrain.rollout import Stage
-from ctrain.secrecy import password_line
 from ctrain.training import Identity, Preview, Scalar, TrainingRun, TrainingSpec, job_name
 from ctrain.version import ModelVersion, Source
 
@@ -111,14 +110,8 @@ def scoring_digest(stage: Stage) -> str:
 
 def _conda_digest(file: Path) -> str:
     digest = tree_digest(file, ProjectError)
-    line = password_line(file.read_text(encoding="utf-8", errors="replace"))
-    if line is not None:
-        raise ProjectError(
-            "an address in the scoring environment has a password in it",
-            why="an image is built from it, and whoever may read the image or the workspace can read it there",
-            hint="write the address without, and give the workspace a connection to the feed (docs/ci.md)",
-            at=Location(file, line),
-        )
+    text = file.read_text(encoding="utf-8", errors="replace")
+    refuse_password(text, lambda line: Location(file, line), ProjectError)
     return digest
 
 

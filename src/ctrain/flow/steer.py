@@ -10,7 +10,6 @@ from ctrain.events import AbortAsked, PauseAsked, Resumed
 from ctrain.flow.drive import drive
 from ctrain.flow.journal import Journal
 from ctrain.flow.open_release import lock_name
-from ctrain.flow.roll_back import serving_release
 from ctrain.flow.under_way import torn_by, under_way
 from ctrain.plan import Deploy
 from ctrain.release import Release
@@ -64,7 +63,7 @@ def abort(stage: Stage, journal: Journal, *, who: str, reason: str) -> Release:
     not restored. Raises UsageError where there is nothing to abort, and StillRunning where who drives has not done it
     in time.
     """
-    release = under_way(stage, journal.at.ledger) or _torn(stage, journal)
+    release = under_way(stage, journal.at.ledger) or torn_by(stage, journal.at)
     if release is None:
         raise _nothing(stage)
     asked = AbortAsked(stage.name, who, reason)
@@ -90,7 +89,7 @@ def abort(stage: Stage, journal: Journal, *, who: str, reason: str) -> Release:
 def restore(release: Release, journal: Journal) -> Release:
     """A release that ended with stages not as they were: once more, where no other one has taken them over since."""
     for step in release.plan.deploys:
-        torn = _torn(step.stage, journal)
+        torn = torn_by(step.stage, journal.at)
         if torn is not None and torn.id == release.id:
             release = take_back(release, step.stage, journal, None)
     return release
@@ -122,16 +121,6 @@ def take_back(release: Release, stage: Stage, journal: Journal, asked: AbortAske
 def step_of(release: Release, stage: Stage) -> Deploy:
     """The step of its plan that takes the release to the stage."""
     return next(step for step in release.plan.deploys if step.stage.name == stage.name)
-
-
-def _torn(stage: Stage, journal: Journal) -> Release | None:
-    """The release that left the stage not as it was; none where another one has taken it over since."""
-    torn = torn_by(stage, journal.at.ledger)
-    if torn is None:
-        return None
-    other = serving_release(stage, journal.at.serving(stage).look(stage.endpoint), journal.at.ledger)
-    ours = (torn.stages[stage.name].deployment, *(torn.stages[stage.name].before or ()))
-    return torn if other is None or other.stages[stage.name].deployment in ours else None
 
 
 def _under_way(stage: Stage, journal: Journal) -> Release:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from ctrain.flow.roll_back import newest_first, way_back
+from ctrain.flow.roll_back import newest_first, serving_release, way_back
 from ctrain.ports import Backend, LedgerReader
 from ctrain.release import Ending, Release
 from ctrain.rollout import Past, Stage
@@ -41,10 +41,15 @@ def under_way(stage: Stage, ledger: LedgerReader) -> Release | None:
     return None
 
 
-def torn_by(stage: Stage, ledger: LedgerReader) -> Release | None:
-    """The release that left the stage not as it was, if no newer one has gone there."""
-    release = last_rollout(stage, ledger)
-    return release if release is not None and not_restored(release, stage) else None
+def torn_by(stage: Stage, at: Backend) -> Release | None:
+    """The release that left the stage not as it was; none where another one has taken it over since."""
+    release = last_rollout(stage, at.ledger)
+    if release is None or not not_restored(release, stage):
+        return None
+    serves = serving_release(stage, at.serving(stage).look(stage.endpoint), at.ledger)
+    record = release.stages[stage.name]
+    ours = (record.deployment, *(record.before or ()))
+    return release if serves is None or serves.stages[stage.name].deployment in ours else None
 
 
 def not_restored(release: Release, stage: Stage) -> bool:

@@ -2,6 +2,7 @@
 
     read_pipeline(file) -> Pipeline      all of it, or a PipelineError with file and line
     code_files(folder)                   which files of a code folder a step gets to see
+    refuse_password(...)                 a conda file must not hold one
 
 A `Pipeline` has steps in an order in which they can run; each input of a step is bound to a literal, an asset, an
 input of the pipeline, or the output of another step. `graph` has these values. `Pipeline.code` digests all that the
@@ -10,6 +11,7 @@ pipeline is made of.
 
 from __future__ import annotations
 
+from ctrain.pipeline.environments import refuse_password
 from ctrain.pipeline.graph import (
     Asset,
     Binding,
@@ -48,4 +50,5 @@ __all__ = [
     "checked",
     "code_files",
     "read_pipeline",
+    "refuse_password",
 ]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ctrain.document import parse_document
-from ctrain.errors import Location, PipelineError
+from ctrain.errors import Location, PipelineError, UsageError
 from ctrain.pipeline.cursor import Cursor
 from ctrain.pipeline.graph import Environment
 from ctrain.pipeline.reading import Reading
-from ctrain.secrecy import password_line
 
 _KEYS = frozenset(
     {"$schema", "name", "version", "description", "tags", "properties", "image", "conda_file", "build"}
@@ -26,6 +26,9 @@ _PYTHON = (
 _RUNS_PYTHON = (
     r"(?:^|[\s;&|(=\"'])(?:[\w./-]*/)?(?:python[\d.]*|torchrun|accelerate|deepspeed|mlflow|pip\d?)(?=$|[\s;&|)\"'])"
 )
+
+# `https://user:password@host`, but for a password that stands for an environment variable, as uv reads it.
+_SIGNED_IN = r"https?://[^\s/@:]*:(?!\$\{\w+\}@)[^\s/@]+@"
 
 
 def read_environment(cursor: Cursor, reading: Reading) -> Environment:
@@ -79,26 +82,28 @@ def _conda(cursor: Cursor, reading: Reading) -> str:
         import yaml
 
         inline = yaml.safe_dump(cursor.value, sort_keys=False, allow_unicode=True)
-        return _without_password(inline, cursor.at)
+        refuse_password(inline, lambda _: cursor.at, PipelineError)
+        return inline
     file = cursor.existing("conda file")
     content = _content(file, cursor)
     document = parse_document(content, file, PipelineError)
     Cursor(document, (), document.value).mapping()
     reading.sources.files.add(file)
     text = content.decode("utf-8-sig")
-    return _without_password(text, Location(file, password_line(text) or 1))
+    refuse_password(text, lambda line: Location(file, line), PipelineError)
+    return text
 
 
-def _without_password(text: str, at: Location) -> str:
-    """The same text. Raises PipelineError where an address in it has a password: it would be baked into an image."""
-    if password_line(text) is not None:
-        raise PipelineError(
+def refuse_password(text: str, at: Callable[[int], Location], error: type[UsageError]) -> None:
+    """Raises `error` where an address in a conda file is like `https://user:password@host`; `at` places its line."""
+    found = re.search(_SIGNED_IN, text)
+    if found is not None:
+        raise error(
             "an address in the conda file has a password in it",
             why="an image is built from it, and whoever may read the image or the workspace can read it there",
             hint="write the address without, and give the workspace a connection to the feed (docs/ci.md)",
-            at=at,
+            at=at(text.count("\n", 0, found.start()) + 1),
         )
-    return text
 
 
 def _content(file: Path, cursor: Cursor) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from ctrain.errors import Location
@@ -31,13 +32,5 @@ def cause(log: str, files: Sequence[Path]) -> Location | None:
 
 def _shared(path: str, file: Path) -> int:
     """How many parts the ends of both have in common."""
-    return _alike(zip(reversed(PurePosixPath(path).parts), reversed(file.parts), strict=False))
-
-
-def _alike(pairs: Iterable[tuple[str, str]]) -> int:
-    count = 0
-    for one, other in pairs:
-        if one != other:
-            break
-        count += 1
-    return count
+    pairs = zip(reversed(PurePosixPath(path).parts), reversed(file.parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -35,6 +35,11 @@ class JobStatus(StrEnum):
     UNKNOWN = "Unknown"
 
     @property
+    def told(self) -> str:
+        """As people read it: `not started`."""
+        return self.name.replace("_", " ").lower()
+
+    @property
     def succeeded(self) -> bool:
         return self is JobStatus.COMPLETED
 

@@ -18,6 +18,7 @@ from ctrain.report.report import (
     Step,
     Training,
 )
+from ctrain.training import JobStatus
 from ctrain.verdict import Finding, Outcome, Verdict
 from tests.report.shapes import BEGAN
 
@@ -126,11 +127,14 @@ def hostile(text: str, state: State = State.REJECTED) -> Report:
         parameters={text: text},
         training=Training(
             text,
-            "Failed",
+            JobStatus.FAILED,
             text,
             3.0,
             adopted=True,
-            steps=(Step(text, "Failed", 1.0, None, None, text, text), Step(text, "Completed", 1.0, text, 2.0)),
+            steps=(
+                Step(text, JobStatus.FAILED, 1.0, None, None, text, text),
+                Step(text, JobStatus.COMPLETED, 1.0, text, 2.0),
+            ),
             metrics={text: 1.0},
             why=text,
         ),

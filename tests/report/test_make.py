@@ -13,10 +13,10 @@ from ctrain.document import parse_document
 from ctrain.errors import DataError, Location, Problem, ProjectError
 from ctrain.project import Trigger, load_project
 from ctrain.release import Ending
-from ctrain.report import Beside, Places, Report, State, make_report, remarks_of_error
+from ctrain.report import Beside, Places, Report, State, make_report, markdown, remarks_of_error
 from ctrain.report.make import _safe
 from ctrain.report.report import Link
-from ctrain.training import JobStatus
+from ctrain.training import JobStatus, StepRun
 from tests.report.shapes import ALL, BEGAN, GATE, SHAPES, report_of, verdict_of
 
 PROJECT = Path(__file__).parents[2] / "pipelines" / "ctrain.yaml"
@@ -175,6 +175,17 @@ def test_a_step_that_broke_in_our_code_stands_there() -> None:
 def test_a_stage_that_was_not_restored_says_how_it_can_be() -> None:
     """By an abort, which gives it what served before: a rollback refuses a stage whose traffic is split."""
     assert report_of("not-restored").next == ("ctrain status", "ctrain rollout abort prod")
+
+
+def test_a_step_that_did_not_come_to_its_turn_is_told_in_words() -> None:
+    """As people say it, and not as Azure's API spells it."""
+    story = SHAPES["training-failed"]()
+    run = story.release.training
+    assert run
+    late = replace(run, steps=(*run.steps, StepRun("evaluate", JobStatus.NOT_STARTED)))
+    report = make_report(replace(story.release, training=late), (), now=BEGAN)
+
+    assert "evaluate **not started**" in markdown(report)
 
 
 def test_every_problem_of_a_file_is_a_remark() -> None:

@@ -159,7 +159,7 @@ def cancel(name: str | None, *, interrupted: bool, file: Path | None, backend: s
         return _clean_up(name, file, backend)
     with session(file, backend, act=None) as s:
         run = cancel_training(s.release(name), s.journal)
-        say(f"the job {run.job} is {run.status.lower()}")
+        say(f"the job {run.job} is {run.status.told}")
         return ExitCode.DONE
 
 

@@ -279,11 +279,11 @@ def release(record: Release, events: Sequence[Event]) -> str:
 
 def _training(run: TrainingRun) -> list[str]:
     """The steps of the training with their logs, and the end of the log of one that failed."""
-    lines = [f"training: {run.status.lower()}", f"  job        {run.job}, MLflow run {run.run_id or '-'}"]
+    lines = [f"training: {run.status.told}", f"  job        {run.job}, MLflow run {run.run_id or '-'}"]
     for step in run.steps:
         how = f"reused from {step.reused_from}" if step.reused_from else f"{duration(step.seconds)}  {step.log or ''}"
         if not step.status.ended:
-            how = step.status.lower()
+            how = step.status.told
         sign = "✓" if step.status.succeeded else "✗" if step.status.ended else "·"
         why, _, log = (step.error or "").partition("\n")
         lines.append(f"  {sign} {step.name:<12} {how}{f': {why}' if why else ''}")
@@ -325,7 +325,7 @@ def _told(event: Event) -> str:
     what = event.what
     words = [str(getattr(what, name)) for name in _WORDS if hasattr(what, name)]
     if hasattr(what, "run"):
-        words.append(what.run.status.lower())
+        words.append(what.run.status.told)
     if hasattr(what, "traffic"):
         words.append(", ".join(f"{name} {percent}%" for name, percent in what.traffic.items() if percent))
     if hasattr(what, "verdict"):

@@ -203,7 +203,7 @@ class Progress:
                 self.told.add((run.job, step.name))
                 self._step(step)
         if not run.status.ended:
-            self._now(_going(run.steps) or f"the job {run.job} is {run.status.lower()}")
+            self._now(_going(run.steps) or f"the job {run.job} is {run.status.told}")
 
     def _step(self, step: StepRun) -> None:
         if step.reused_from is not None:

@@ -47,7 +47,7 @@ def cancel_training(release: Release, journal: Journal) -> TrainingRun:
     if run is None or run.status.ended:
         raise UsageError(
             f"the release {release.id} has no training to cancel",
-            why=f"its job is {run.status.lower()}" if run else "its job was never submitted",
+            why=f"its job is {run.status.told}" if run else "its job was never submitted",
             hint="see `ctrain show` for what happened",
         )
     journal.at.trainer.cancel(job)

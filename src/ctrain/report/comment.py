@@ -239,7 +239,7 @@ def _step(step: Step) -> str:
         return f"{prose(step.name, 60)} reused from {code(step.reused_from, 80)}"
     if step.status == "Completed":
         return f"{prose(step.name, 60)} {duration(step.seconds)}"
-    return f"{prose(step.name, 60)} **{prose(step.status.lower())}**"
+    return f"{prose(step.name, 60)} **{prose(step.status.told)}**"
 
 
 def _next(report: Report) -> str:

@@ -61,7 +61,7 @@ def failure(run: TrainingRun | None) -> str:
         return ""
     for step in run.steps:
         if step.status.ended and not step.status.succeeded:
-            return f"{step.name}: {(step.error or step.status.lower()).partition(chr(10))[0]}"
+            return f"{step.name}: {(step.error or step.status.told).partition(chr(10))[0]}"
     return (run.error or "").partition("\n")[0]
 
 

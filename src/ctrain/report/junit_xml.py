@@ -67,9 +67,9 @@ def _steps(training: Training) -> Iterator[_Case]:
         if step.status == "Completed":
             yield case
         elif step.status in ("Failed", "Canceled"):
-            yield _Case("training", step.name, "error", step.status.lower(), step.why, step.log, step.seconds)
+            yield _Case("training", step.name, "error", step.status.told, step.why, step.log, step.seconds)
         else:
-            yield _Case("training", step.name, "skipped", says=f"it is {step.status.lower()}")
+            yield _Case("training", step.name, "skipped", says=f"it is {step.status.told}")
 
 
 def _judged(of: str, finding: Finding, before: str = "", *, neutral: bool = False) -> _Case:

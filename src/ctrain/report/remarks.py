@@ -111,7 +111,7 @@ def _training(training: Training | None, places: Places) -> Iterator[Remark]:
         if step.status in ("Failed", "Canceled"):
             broke = cause(step.log, places.code.get(step.name, ()))
             at = places.relative(broke) if broke else places.of(places.pipeline, ("jobs", step.name.split(".")[0]))
-            yield Remark("error", f"step {step.name}: {step.status.lower()}", step.why or "it has no log", "train", *at)
+            yield Remark("error", f"step {step.name}: {step.status.told}", step.why or "it has no log", "train", *at)
 
 
 def _stages(stages: tuple[StageLine, ...], places: Places) -> Iterator[Remark]:

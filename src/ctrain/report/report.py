@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from ctrain.training import Scalar
+from ctrain.training import JobStatus, Scalar
 from ctrain.verdict import Finding, Outcome, Verdict
 
 Tone = Literal["good", "bad", "unsure", "open"]
@@ -121,7 +121,7 @@ class Step:
     """A step of the training. `saved` is what it took in the job it was reused from, as far as that is known."""
 
     name: str
-    status: str
+    status: JobStatus
     seconds: float
     reused_from: str | None = None
     saved: float | None = None
@@ -134,7 +134,7 @@ class Training:
     """The training job: `adopted` where an earlier job had trained the same."""
 
     job: str
-    status: str
+    status: JobStatus
     run_id: str
     seconds: float | None
     adopted: bool
